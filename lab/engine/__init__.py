@@ -1,0 +1,1 @@
+"""The engine: everything that computes. It knows no Qt and runs without a window."""

@@ -1,0 +1,120 @@
+"""The queue of measurements: worked off a slice at a time between the steps of a run."""
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.engine.analysis.base import Progress, Steps
+
+
+@dataclass
+class Job:
+    """A measurement that waits or is under way.
+
+    Attributes:
+        name: what the result will be called.
+        lane: the lane it looks at, empty for none.
+        step: the step it looks at.
+        steps: the generator that does the work.
+        key: a newer job of the same key replaces this one; empty for planned measurements.
+        share: called with partial results.
+        seconds: time spent so far.
+        done: from 0 to 1.
+    """
+
+    name: str
+    lane: str
+    step: int
+    steps: Steps
+    key: tuple = ()
+    share: Callable[["Job", Any], Any] | None = None
+    seconds: float = 0.0
+    done: float = 0.0
+
+
+class Jobs:
+    """Measurements in order: those asked for by hand go first, planned ones in their turn."""
+
+    def __init__(
+        self,
+        finished: Callable[[Job, Any], None],
+        failed: Callable[[Job, str, str], None],
+    ):
+        """Start empty.
+
+        Args:
+            finished: is handed each job with its result.
+            failed: is handed each job that raised, with one line and the traceback.
+        """
+        self._queue: deque[Job] = deque()
+        self._finished, self._failed = finished, failed
+
+    def __len__(self) -> int:
+        """Number of jobs waiting or under way."""
+        return len(self._queue)
+
+    @property
+    def planned(self) -> int:
+        """Number of planned ones."""
+        return sum(not job.key for job in self._queue)
+
+    @property
+    def current(self) -> Job | None:
+        """The one under way."""
+        return self._queue[0] if self._queue else None
+
+    def plan(self, job: Job) -> None:
+        """Queue a planned measurement."""
+        self._queue.append(job)
+
+    def ask(self, job: Job) -> None:
+        """Queue a measurement asked for by hand, in place of an older one of its key."""
+        self.cancel(job.key)
+        self._queue.appendleft(job)
+
+    def cancel(self, key: tuple) -> None:
+        """Drop the jobs of a key."""
+        self._drop(lambda job: job.key == key)
+
+    def forget_lane(self, lane: str) -> None:
+        """Drop the jobs that look at a lane."""
+        self._drop(lambda job: job.lane == lane)
+
+    def work(self, seconds: float = float("inf")) -> float:
+        """Work for a while (one slice is always made); returns the seconds spent."""
+        begin = time.perf_counter()
+        while self._queue:
+            self._slice(self._queue[0])
+            if time.perf_counter() - begin >= seconds:
+                break
+        return time.perf_counter() - begin
+
+    def _slice(self, job: Job) -> None:
+        begin = time.perf_counter()
+        try:
+            progress: Progress = next(job.steps)
+        except StopIteration as stop:
+            job.seconds += time.perf_counter() - begin
+            self._queue.remove(job)
+            self._finished(job, stop.value)
+        except Exception as error:
+            self._queue.remove(job)
+            line = (
+                str(error)
+                if isinstance(error, ValueError)
+                else (f"{type(error).__name__}: {error}".splitlines()[0])
+            )
+            self._failed(job, line, traceback.format_exc())
+        else:
+            job.seconds += time.perf_counter() - begin
+            job.done = progress.done
+            if job.share is not None and progress.partial is not None:
+                job.share(job, progress.partial)
+
+    def _drop(self, condition: Callable[[Job], bool]) -> None:
+        for job in [job for job in self._queue if condition(job)]:
+            job.steps.close()
+            self._queue.remove(job)

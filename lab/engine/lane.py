@@ -1,0 +1,316 @@
+"""A lane at work: one optimizer, a batch of runs, its random streams, its snapshots.
+
+A lane hands out what it measured as blocks of rows, one row for each step. Row k describes theta_k:
+the loss and gradient there are those the rule will use for step k + 1.
+"""
+
+import time
+import traceback
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from lab.engine.layout import Layout
+from lab.engine.optimizers.rule import Rule
+from lab.engine.oracle import Counts, Oracle
+from lab.engine.plan import Lane
+from lab.engine.problem import Problem
+from lab.engine.seeds import generator
+from lab.engine.snapshots import Snapshot, pack, unpack
+
+BLOCK_ROWS = 256
+BLOCK_BYTES = 4 << 20
+EXPLODED_LOSS = 1e20  # a run is given up beyond this: float32 ends at 3e38
+EXPLODED_THETA = 1e12
+
+
+class Block(NamedTuple):
+    """Consecutive rows of a lane's record.
+
+    Attributes:
+        first: step of the first row.
+        columns: name -> array with a leading axis of rows.
+    """
+
+    first: int
+    columns: dict[str, np.ndarray]
+
+
+class Divergence(NamedTuple):
+    """Where a run became useless: its first step with a non-finite or exploded value, and that."""
+
+    step: int
+    loss: float
+
+
+class Failure(NamedTuple):
+    """An error raised by a problem or rule: the step it was on, one line, and the traceback."""
+
+    step: int
+    message: str
+    details: str
+
+
+class LaneState(NamedTuple):
+    """All that is needed to go on from a step."""
+
+    step: int
+    theta: torch.Tensor
+    state: Any
+    counts: Counts
+    seconds: float
+    diverged: dict[int, Divergence]
+
+
+class RunningLane:
+    """The runs of one lane, at some step."""
+
+    def __init__(
+        self,
+        spec: Lane,
+        problem: Problem,
+        *,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        resume: LaneState | None = None,
+        fresh_state: bool = False,
+    ):
+        """Set the runs at their start, or where a snapshot left them.
+
+        Args:
+            spec: what the experiment says about the lane.
+            problem: what is minimised.
+            seed: the experiment's seed.
+            device: where tensors live.
+            dtype: their precision.
+            resume: go on from here; the row of that step counts as already recorded.
+            fresh_state: take only position and past from `resume`, with a new state for the rule.
+
+        Raises:
+            ValueError: a start of the wrong length, or a rule that does not fit the problem.
+        """
+        rule = _rule(spec)
+        if reason := rule.unfit(problem):
+            raise ValueError(f"lane {spec.name!r}: {reason}")
+        self.spec = spec
+        self.runs = spec.total_runs
+        streams = [run % spec.runs for run in range(self.runs)]
+        self._place = {"device": device, "dtype": dtype}
+        self.rule = rule
+        self._oracle = Oracle(problem, problem.batches(seed, streams))
+        self._live = [item.name for item in spec.entry.knobs if item.knob.live]
+        self._failure: Failure | None = None
+        if resume is None:
+            self.step = 0
+            self.theta = _starts(spec, problem, seed)[streams].to(**self._place)
+            self.seconds = 0.0
+            self.diverged: dict[int, Divergence] = {}
+        else:
+            self.step, self.theta = resume.step, resume.theta
+            self.seconds, self.diverged = resume.seconds, dict(resume.diverged)
+            self._oracle.counts = resume.counts
+        self._turn_knobs()
+        with torch.no_grad():
+            if resume is None or fresh_state:
+                self.state = self._bound.init(self.theta, problem.layout)
+            else:
+                self.state = resume.state
+        self._rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, self.theta.nbytes)))
+        self._buffer: dict[str, torch.Tensor] | None = None
+        self._host: list[tuple] = []
+        self._observe(record=resume is None)
+
+    @property
+    def failure(self) -> Failure | None:
+        """What stopped the lane, if something was raised."""
+        return self._failure
+
+    @property
+    def knobs(self) -> dict[str, torch.Tensor]:
+        """The live knobs' values at the present step: name -> (runs, 1)."""
+        return {name: getattr(self._bound, name) for name in self._live}
+
+    def advance(self, target: int, deadline: float = float("inf")) -> Block | None:
+        """Step towards a target until it is reached, the block is full or time is up.
+
+        Args:
+            target: the step to reach.
+            deadline: value of `time.perf_counter()` after which no step is begun.
+
+        Returns:
+            The new rows, or None if there are none.
+        """
+        if self.spec.stop is not None:
+            target = min(target, self.spec.stop)
+        if len(self.diverged) == self.runs:
+            return self._stand_still(target)
+        try:
+            with torch.no_grad():
+                self._run(target, deadline)
+        except Exception as error:
+            line = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._failure = Failure(self.step, line, traceback.format_exc())
+        return self.flush()
+
+    def turn(self, spec: Lane) -> None:
+        """Take over a spec with live knobs changed at the present step or later."""
+        self.spec = spec
+        self._turn_knobs()
+
+    def snapshot(self) -> LaneState:
+        """All that is needed to go on from the present step."""
+        layout = self._oracle.layout
+        state = self.rule.unpack(self.rule.pack(self.state), self.theta, layout)
+        return LaneState(
+            self.step, self.theta, state, self._oracle.counts, self.seconds, dict(self.diverged)
+        )
+
+    def pack(self) -> Snapshot:
+        """The snapshot of the present step, packed for keeping."""
+        state = self.snapshot()
+        where = {run: list(divergence) for run, divergence in state.diverged.items()}
+        rule_state = self.rule.pack(state.state)
+        return pack([state.step, state.theta, rule_state, list(state.counts), state.seconds, where])
+
+    def flush(self) -> Block | None:
+        """Hand out the rows collected so far, with diverged runs masked from their step on."""
+        count = len(self._host)
+        if not count:
+            return None
+        # One copy to the host; the arrays are the recording's from here on.
+        columns = {name: rows[:count].cpu().numpy().copy() for name, rows in self._buffer.items()}
+        host = np.array(self._host, dtype=np.float64)
+        for index, name in enumerate(
+            ("seconds", "value_evaluations", "gradient_evaluations", "hessian_products")
+        ):
+            columns[name] = host[:, index].copy()
+        self._host.clear()
+        first = self.step - count + 1
+        self._mask_diverged(first, columns)
+        return Block(first, columns)
+
+    def _run(self, target: int, deadline: float) -> None:
+        """The inner loop. Called without gradient bookkeeping."""
+        oracle = self._oracle
+        turns = {change.step for change in self.spec.changes}
+        clock = time.perf_counter
+        while self.step < target and len(self._host) < self._rows and self._failure is None:
+            begin = clock()
+            if begin >= deadline:
+                return
+            if self.step in turns:
+                self._turn_knobs()
+            self.theta, self.state = self._bound.update(self.theta, self.state, oracle)
+            self.step += 1
+            self._look(*oracle.observe(self.theta, self.step))
+            self.seconds += clock() - begin
+            self._host.append((self.seconds, *oracle.counts))
+
+    def _observe(self, record: bool) -> None:
+        """Look at the first point: recorded at a start, only primed at a resumption."""
+        try:
+            with torch.no_grad():
+                begin = time.perf_counter()
+                seen = self._oracle.observe(self.theta, self.step)
+                if record:
+                    self._look(*seen)
+                    self.seconds += time.perf_counter() - begin
+                    self._host.append((self.seconds, *self._oracle.counts))
+        except Exception as error:
+            line = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._failure = Failure(self.step, line, traceback.format_exc())
+
+    def _look(self, value: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Put what is known of the present point into the next row of the buffer."""
+        if self._buffer is None:
+            self._buffer = {
+                "theta": torch.empty(self._rows, *self.theta.shape, **self._place),
+                "loss": torch.empty(self._rows, self.runs, **self._place),
+                "grad_norm": torch.empty(self._rows, self.runs, **self._place),
+            }
+            if self.rule.shows_another:
+                self._buffer["shown"] = torch.empty_like(self._buffer["theta"])
+        row = len(self._host)
+        buffer = self._buffer
+        buffer["theta"][row] = self.theta
+        buffer["loss"][row] = value
+        torch.linalg.vector_norm(gradient, dim=1, out=buffer["grad_norm"][row])
+        if "shown" in buffer:
+            buffer["shown"][row] = self._bound.shown(self.theta, self.state)
+
+    def _turn_knobs(self) -> None:
+        """Bind the rule to the values that hold at the present step, one tensor for each knob."""
+        values = {name: self.spec.knobs[name] for name in self._live}
+        table = self.spec.run_knobs()
+        for change in self.spec.changes:
+            if change.step <= self.step:
+                values.update(change.knobs)
+        tensors = {}
+        for name, value in values.items():
+            column = [row[name] for row in table] if isinstance(value, tuple) else [value]
+            tensor = torch.tensor(column, **self._place)[:, None]
+            tensors[name] = tensor.expand(self.runs, 1).contiguous()
+        self._bound = self.rule.bind(tensors)
+
+    def _mask_diverged(self, first: int, columns: dict[str, np.ndarray]) -> None:
+        """Find runs that became useless and blank their rows after that step."""
+        loss, theta = columns["loss"], columns["theta"]
+        # NaN compares false, so "not small" is also "not finite"
+        useless = ~(np.abs(loss) < EXPLODED_LOSS)
+        useless |= ~(np.abs(theta).max(axis=2) < EXPLODED_THETA)
+        for run in np.flatnonzero(useless.any(axis=0)).tolist():
+            if run not in self.diverged:
+                row = int(useless[:, run].argmax())
+                self.diverged[run] = Divergence(first + row, float(loss[row, run]))
+        for run, divergence in self.diverged.items():
+            blank = max(0, divergence.step + 1 - first)
+            for name in ("theta", "loss", "grad_norm", "shown"):
+                if name in columns:
+                    columns[name][blank:, run] = np.nan
+
+    def _stand_still(self, target: int) -> Block | None:
+        """Rows of nothing for a lane whose runs are all gone: no work, but the record goes on."""
+        count = min(target - self.step, 16 * BLOCK_ROWS, BLOCK_BYTES // max(1, self.theta.nbytes))
+        if self.step >= target:
+            return None
+        count = max(1, count)
+        columns = {
+            name: np.full((count, *rows.shape[1:]), np.nan, dtype=rows.cpu().numpy().dtype)
+            for name, rows in self._buffer.items()
+        }
+        for name, value in zip(
+            ("seconds", "value_evaluations", "gradient_evaluations", "hessian_products"),
+            (self.seconds, *self._oracle.counts),
+            strict=True,
+        ):
+            columns[name] = np.full(count, float(value))
+        first = self.step + 1
+        self.step += count
+        return Block(first, columns)
+
+
+def _starts(spec: Lane, problem: Problem, seed: int) -> torch.Tensor:
+    """Starting points (spec.runs, dim) in float64 on the CPU."""
+    if spec.start is None:
+        return problem.start([generator(seed, "start", run) for run in range(spec.runs)])
+    if len(spec.start[0]) != problem.dim:
+        raise ValueError(
+            f"lane {spec.name!r}: start has {len(spec.start[0])} numbers in a row, "
+            f"this problem has {problem.dim} parameters"
+        )
+    return torch.tensor(spec.start, dtype=torch.float64).expand(spec.runs, problem.dim)
+
+
+def unpack_state(snapshot: Snapshot, spec: Lane, layout: Layout, device: torch.device) -> LaneState:
+    """The inverse of `RunningLane.pack`, for the lane that a spec describes."""
+    step, theta, state, counts, seconds, diverged = unpack(snapshot, device)
+    where = {run: Divergence(*divergence) for run, divergence in diverged.items()}
+    rule_state = _rule(spec).unpack(state, theta, layout)
+    return LaneState(step, theta, rule_state, Counts(*counts), seconds, where)
+
+
+def _rule(spec: Lane) -> Rule:
+    """The lane's rule, with swept knobs at their defaults (each run has its own value)."""
+    return spec.entry.make(**{k: v for k, v in spec.knobs.items() if k not in spec.sweep})

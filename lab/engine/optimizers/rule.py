@@ -1,0 +1,78 @@
+"""What an update rule is: a frozen dataclass of knobs with two pure functions, init and update."""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+
+from lab.engine.layout import Layout
+from lab.engine.oracle import Oracle
+from lab.engine.problem import Problem
+
+
+class NoState(NamedTuple):
+    """The state of a rule that remembers nothing."""
+
+
+class Rule(ABC):
+    """An update rule.
+
+    While a lane runs it, the fields of live knobs hold tensors of shape (runs, 1), one value for
+    each run, so that a turned knob needs no rebuild and a sweep is one batch. `update` must
+    therefore use them in elementwise arithmetic with (runs, dim) tensors only, and neither function
+    may change a tensor that it was handed.
+    """
+
+    State: ClassVar[type] = NoState  # the NamedTuple that init and update return
+    shows_another: ClassVar[bool] = False  # whether `shown` differs from the evaluated sequence
+
+    @abstractmethod
+    def init(self, theta: torch.Tensor, layout: Layout) -> Any:
+        """The state before the first step.
+
+        Args:
+            theta: (runs, dim).
+            layout: names and shapes of the parameters.
+
+        Returns:
+            A NamedTuple of tensors with a leading axis of runs, and of plain numbers.
+        """
+
+    @abstractmethod
+    def update(self, theta: torch.Tensor, state: Any, oracle: Oracle) -> tuple[torch.Tensor, Any]:
+        """One step.
+
+        Args:
+            theta: (runs, dim), the point at which the rule is evaluated.
+            state: what `init` or the last `update` returned.
+            oracle: answers questions about the problem and counts them.
+
+        Returns:
+            The next theta and state.
+        """
+
+    def shown(self, theta: torch.Tensor, state: Any) -> torch.Tensor:
+        """The sequence to report where it is not the one evaluated (averages): (runs, dim)."""
+        return theta
+
+    def pack(self, state: Any) -> Any:
+        """The state as a tree of tensors, numbers and text, for a snapshot or a file."""
+        return list(state)
+
+    def unpack(self, tree: Any, theta: torch.Tensor, layout: Layout) -> Any:
+        """The inverse of `pack`, at the point where the state was packed."""
+        return self.State(*tree)
+
+    @classmethod
+    def unfit(cls, problem: Problem) -> str:
+        """Why this rule cannot run on a problem, as a sentence; empty if it can."""
+        return ""
+
+    def bind(self, values: Mapping[str, torch.Tensor]) -> Self:
+        """The same rule with tensors in place of its live knobs."""
+        bound = copy.copy(self)
+        for name, value in values.items():
+            object.__setattr__(bound, name, value)
+        return bound

@@ -1,0 +1,240 @@
+"""What a problem is: a function of a flat parameter vector, evaluated for many runs at once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from lab.engine.catalogue import Choice, find
+from lab.engine.layout import Layout
+
+Batch = torch.Tensor  # (runs, samples) indices into the data
+Products = Callable[[torch.Tensor], torch.Tensor]  # v (runs, dim) -> Hv (runs, dim)
+Array = np.ndarray | torch.Tensor | Sequence
+
+
+class Optimum(NamedTuple):
+    """A known minimum, for marks in the landscape and for distances."""
+
+    point: tuple[float, ...]
+    value: float
+    is_global: bool = True
+
+
+class Batches(Protocol):
+    """The order of mini-batches: a function of the step alone, so that any step can be replayed."""
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step: (runs, samples) indices."""
+
+
+class Problem(ABC):
+    """A function to minimise, with all that the lab wants to know about it.
+
+    A subclass gives `layout`, `start` and `evaluate`; gradients and Hessian products follow by
+    automatic differentiation unless it knows better.
+    """
+
+    family: ClassVar[str] = "function"  # "surface", "network" or "function"
+    window: tuple[tuple[float, float], ...] | None = None  # (low, high) for each coordinate
+    optima: tuple[Optimum, ...] = ()
+    log_scale: bool = False  # whether the landscape is best seen on a logarithmic scale
+    hessian_trouble: str = ""  # why second derivatives cannot be trusted, empty if they can
+
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Names and shapes of the parameters."""
+
+    @abstractmethod
+    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """Draw one starting point for each generator: (runs, dim), float64, on the CPU."""
+
+    @abstractmethod
+    def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """The function value of every run, differentiable by torch.
+
+        Args:
+            theta: (runs, dim).
+            batch: (runs, samples) indices, or None for all data.
+
+        Returns:
+            (runs,)
+        """
+
+    @property
+    def dim(self) -> int:
+        """Number of parameters."""
+        return self.layout.dim
+
+    @property
+    def title(self) -> str:
+        """The name as people write it."""
+        return self.choice.entry().title if self.choice else type(self).__name__
+
+    @property
+    def choice(self) -> Choice | None:
+        """Which entry of the catalogue this is, with its knobs; None for a user's own object."""
+        name = type(self).__dict__.get("catalogue_name")
+        if name is None:
+            return None
+        knobs = {item.name: getattr(self, item.name) for item in find("problem", name).knobs}
+        return Choice("problem", name, knobs)
+
+    @property
+    def data_text(self) -> str:
+        """What data a value is computed from, for the line under a landscape."""
+        return ""
+
+    def evaluate_with_gradient(
+        self, theta: torch.Tensor, batch: Batch | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Value (runs,) and gradient (runs, dim) of every run, without a graph."""
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            value = self.evaluate(theta, batch)
+            (gradient,) = torch.autograd.grad(value.sum(), theta)
+        return value.detach(), gradient
+
+    def products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """Hessian-vector products at a fixed point: one graph, kept for as many as are wanted.
+
+        Args:
+            theta: (runs, dim).
+            batch: (runs, samples) indices, or None for all data.
+
+        Returns:
+            A function v (runs, dim) -> Hv (runs, dim); the graph dies with it.
+        """
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            gradient = self.gradient_graph(theta, batch)
+
+        def product(vector: torch.Tensor) -> torch.Tensor:
+            if not gradient.requires_grad:  # a gradient that does not depend on the point
+                return torch.zeros_like(vector)
+            (result,) = torch.autograd.grad(
+                gradient, theta, vector, retain_graph=True, allow_unused=True
+            )
+            return torch.zeros_like(vector) if result is None else result
+
+        return product
+
+    def gradient_graph(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """The gradient (runs, dim) as a differentiable function of theta (runs, dim)."""
+        value = self.evaluate(theta, batch)
+        (gradient,) = torch.autograd.grad(value.sum(), theta, create_graph=True)
+        return gradient
+
+    def hessian(
+        self, theta: torch.Tensor, batch: Batch | None = None, block: int = 64
+    ) -> torch.Tensor:
+        """The exact Hessian of every run.
+
+        Args:
+            theta: (runs, dim).
+            batch: (runs, samples) indices, or None for all data.
+            block: how many columns are computed in one product.
+
+        Returns:
+            (runs, dim, dim), symmetric.
+        """
+        runs, dim = theta.shape
+        eye = torch.eye(dim, dtype=theta.dtype, device=theta.device)
+        if runs >= dim:  # all runs at once, one column after the other
+            product = self.products(theta, batch)
+            full = torch.stack([product(row.expand(runs, dim)) for row in eye], dim=2)
+        else:
+            full = torch.empty(runs, dim, dim, dtype=theta.dtype, device=theta.device)
+            for run in range(runs):
+                for rows in eye.split(block):
+                    count = len(rows)
+                    at = None if batch is None else batch[run].expand(count, -1)
+                    columns = self.products(theta[run].expand(count, dim), at)(rows)
+                    first = int(rows[0].argmax())
+                    full[run, :, first : first + count] = columns.T
+        return (full + full.mT) / 2
+
+    def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
+        """The order of mini-batches, or None where every step sees all data.
+
+        Args:
+            seed: the experiment's seed.
+            streams: one number for each run; runs of one number see the same batches.
+        """
+        return None
+
+    def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Other things worth knowing at a point, on all data: name -> (runs,)."""
+        return {}
+
+    # What users call: numpy or torch, one vector or a batch, any float type.
+
+    def value(self, theta: Array) -> Array:
+        """Function value, on all data.
+
+        Args:
+            theta: (runs, dim) or (dim,), numpy or torch, float32 or float64.
+
+        Returns:
+            (runs,) or a scalar, of the kind and precision given.
+
+        Raises:
+            ValueError: another length than `dim`.
+        """
+        batch, give_back = as_runs(theta, self.dim)
+        return give_back(self.evaluate(batch))
+
+    def gradient(self, theta: Array) -> Array:
+        """Gradient of the value, on all data.
+
+        Args:
+            theta: (runs, dim) or (dim,), numpy or torch, float32 or float64.
+
+        Returns:
+            An array shaped like theta, of the kind and precision given.
+
+        Raises:
+            ValueError: another length than `dim`.
+        """
+        batch, give_back = as_runs(theta, self.dim)
+        return give_back(self.evaluate_with_gradient(batch)[1])
+
+
+def as_runs(theta: Array, dim: int) -> tuple[torch.Tensor, Callable[[torch.Tensor], Any]]:
+    """Bring a user's parameter vector into the engine's form.
+
+    Args:
+        theta: (runs, dim) or (dim,), numpy, torch or nested lists.
+        dim: the length a vector must have.
+
+    Returns:
+        theta as a tensor (runs, dim), and a function that brings a result with a leading axis of
+        runs back into the kind given.
+
+    Raises:
+        ValueError: another shape, or something that is not numbers.
+    """
+    is_torch = isinstance(theta, torch.Tensor)
+    if is_torch:
+        tensor = theta
+    else:
+        try:
+            tensor = torch.from_numpy(np.array(theta))  # a copy: never an alias of the user's array
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"theta = {theta!r}: an array of numbers is needed") from error
+    if not tensor.is_floating_point():
+        tensor = tensor.to(torch.float64)
+    if tensor.ndim not in (1, 2) or tensor.shape[-1] != dim:
+        raise ValueError(
+            f"theta has shape {tuple(tensor.shape)}; this problem needs ({dim},) or (runs, {dim})"
+        )
+    single = tensor.ndim == 1
+
+    def give_back(result: torch.Tensor) -> Any:
+        result = result[0] if single else result
+        return result if is_torch else result.detach().cpu().numpy()[()]
+
+    return (tensor[None] if single else tensor), give_back

@@ -1,0 +1,452 @@
+"""A session: lanes, probes and a recording. Single-threaded and deterministic.
+
+The engine stands at the head of the record and only ever goes forward. Looking at an earlier step
+needs no engine; changing something at an earlier step makes a branch from a replayed snapshot.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from lab.engine.analysis.base import Steps
+from lab.engine.catalogue import Choice
+from lab.engine.device import pick_device, pick_dtype, thread_count
+from lab.engine.experiment import Experiment
+from lab.engine.jobs import Job, Jobs
+from lab.engine.lane import Block, LaneState, RunningLane, unpack_state
+from lab.engine.plan import Lane, ProbePlan
+from lab.engine.probes import Measurement, Sight
+from lab.engine.problem import Problem
+from lab.engine.recorder import Recorder
+from lab.engine.recording import Event, LaneRecord, Recording, Result
+from lab.engine.schedule import Schedule
+from lab.engine.snapshots import Snapshot
+from lab.engine.versions import versions
+
+BURST_SECONDS = 0.002  # lanes take turns of about this length, so that they stay side by side
+BURST_STEPS = 256
+WAITING = 8  # planned measurements that may wait before stepping waits for them
+
+
+class Session:
+    """An experiment at work."""
+
+    def __init__(
+        self,
+        experiment: Experiment | None = None,
+        *,
+        resume: Recording | None = None,
+        path: Any = None,
+    ):
+        """Set up all lanes at their start, or where a recording left them.
+
+        Args:
+            experiment: what is run; not given where a recording is resumed.
+            resume: go on from the head of this recording.
+            path: a `.lab` file to keep the recording in while it grows.
+
+        Raises:
+            ValueError: something in the experiment that cannot run on this machine.
+            OSError: the file cannot be made.
+        """
+        experiment = resume.experiment if resume else experiment
+        self.device = pick_device(experiment.device)
+        self.dtype = pick_dtype(experiment.dtype, self.device)
+        chosen = experiment.problem
+        self.problem: Problem = chosen.make() if isinstance(chosen, Choice) else chosen
+        self.threads = thread_count(self.problem.family)
+        self.jobs = Jobs(self._finished, self._failed)
+        self.cost: dict[str, float] = {"steps": 0.0}  # seconds spent on stepping and each probe
+        self._running: dict[str, RunningLane] = {}
+        self._pace: dict[str, float] = {}  # seconds that a step of each lane takes
+        self._schedule = Schedule((), self.problem)
+        if resume is None:
+            self.recording = Recording(replace(experiment, lanes=()), self._header(experiment))
+            Recorder(self.recording, path)
+        else:
+            self.recording = resume
+            resume.recorder.make_writable(path)
+        self.set_probes(experiment.probes)
+        for spec in experiment.lanes:
+            if resume is None:
+                self.add_lane(spec)
+            elif not resume.records[spec.name].removed:
+                self._resume(spec, resume.records[spec.name])
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is run, with all changes made so far."""
+        return self.recording.experiment
+
+    @property
+    def target(self) -> int:
+        """Where the run ends."""
+        return self.experiment.steps
+
+    @property
+    def head(self) -> int:
+        """The step that all lanes at work have reached."""
+        steps = [lane.step for lane in self._at_work()]
+        return min(steps) if steps else max(0, self.recording.head)
+
+    # -- going forward -------------------------------------------------------------------------
+
+    def advance(self, target: int | None = None, seconds: float = float("inf")) -> bool:
+        """Step all lanes towards a target, for a while.
+
+        Args:
+            target: the step to reach; the experiment's end if not given.
+            seconds: how long to go on, at most (one step is always made).
+
+        Returns:
+            Whether there is more to do before the target is reached. Where measurements have piled
+            up, they must be worked off before stepping goes on.
+        """
+        target = self.target if target is None else target
+        begin = time.perf_counter()
+        try:
+            while True:
+                lanes = [lane for lane in self._at_work() if lane.step < target]
+                if not lanes:
+                    return False
+                if self.jobs.planned >= WAITING:
+                    return True
+                self._burst(min(lanes, key=lambda lane: lane.step), target, begin + seconds)
+                if time.perf_counter() - begin >= seconds:
+                    return True
+        finally:
+            self.cost["steps"] += time.perf_counter() - begin
+
+    def level(self) -> None:
+        """Bring all lanes to the step of the foremost."""
+        front = max((lane.step for lane in self._at_work()), default=0)
+        while self.advance(front):
+            self.jobs.work()
+
+    def run(self, progress: Callable[[int, int], Any] | None = None) -> Recording:
+        """Run to the experiment's end, with all its measurements.
+
+        Args:
+            progress: is told the step reached and the last step, about four times a second.
+
+        Returns:
+            The recording.
+
+        Raises:
+            OSError: the file behind the recording cannot be written.
+        """
+        kept = time.perf_counter()
+        more = True
+        while more:
+            more = self.advance(seconds=0.25)
+            self.jobs.work(0.25 if more else float("inf"))
+            if progress is not None:
+                progress(self.head, self.target)
+            if time.perf_counter() - kept >= 1:
+                self.keep()
+                kept = time.perf_counter()
+        self.keep()
+        return self.recording
+
+    def keep(self) -> None:
+        """Bring the file behind the recording up to date.
+
+        Raises:
+            OSError: it cannot be written; what is recorded stays in memory.
+        """
+        for name, lane in self._running.items():
+            self.recording.records[name].state = lane.pack()
+        self.recording.recorder.keep()
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def set_knob(self, lane: str, knob: str, value: float, step: int | None = None) -> str:
+        """Turn a live knob: from the lane's head on, or in a branch if an earlier step is meant.
+
+        Returns:
+            The lane that now has the value: the one named, or the new branch.
+
+        Raises:
+            ValueError: no such lane or knob, or a value that is not allowed.
+        """
+        running = self._lane(lane)
+        if step is not None and step < running.step:
+            return self.branch(lane, step, {knob: value})
+        spec = running.spec.with_change(running.step, {knob: value})
+        self._put_spec(spec)
+        running.turn(spec)
+        self._event(running.step, lane, "knob", {knob: value})
+        return lane
+
+    def branch(self, lane: str, step: int, knobs: Mapping[str, float] | None = None) -> str:
+        """Go on from a past step with other knobs, in a new lane that shares the past.
+
+        Returns:
+            The name of the new lane.
+
+        Raises:
+            ValueError: no such lane or knob, or a step that is not on record.
+        """
+        origin = self.recording.lane(lane).ancestor(step).spec
+        values = dict(origin.knobs)
+        for change in origin.changes:
+            if change.step <= step:
+                values.update(change.knobs)
+        base = origin.name.partition("~")[0]
+        taken = self.recording.records
+        name = next(n for n in (f"{base}~{i}" for i in itertools.count(2)) if n not in taken)
+        spec = Lane(
+            origin.optimizer,
+            runs=origin.runs,
+            name=name,
+            branch_of=origin.name,
+            branch_step=step,
+            **{**values, **(knobs or {})},
+        )
+        return self.add_lane(spec)
+
+    def add_lane(self, spec: Lane) -> str:
+        """Add a lane; it starts at step 0, or at its branching step, and catches up.
+
+        Returns:
+            Its name.
+
+        Raises:
+            ValueError: a name that is taken, a rule that does not fit the problem, or a step of the
+                parent that is not on record.
+        """
+        if not spec.name:
+            wish = spec.optimizer.rpartition(".")[2]
+            spec = spec.renamed(self.experiment.free_name(wish))
+        if spec.name in self.recording.records:
+            raise ValueError(f"there is a lane called {spec.name!r} already")
+        if spec.branch_of:
+            self._reach(spec.branch_of, spec.branch_step)
+            parent = self.recording.lane(spec.branch_of)
+            state = self.state_at(spec.branch_of, spec.branch_step)
+            same = parent.spec.optimizer == spec.optimizer
+            running = self._make(spec, state, fresh_state=not same)
+        else:
+            running = self._make(spec)
+        self._put_spec(spec)
+        record = self.recording.add_lane(spec)
+        self._running[spec.name] = running
+        if spec.branch_of:
+            event = {"of": spec.branch_of}
+            self._event(spec.branch_step, spec.name, "branch", event)
+        else:
+            self._take(record, running)
+        record.snapshots.add(running.step, running.pack())
+        return spec.name
+
+    def remove_lane(self, name: str) -> None:
+        """Take a lane out. The rows that its branches share with it stay on record.
+
+        Raises:
+            ValueError: no such lane.
+        """
+        self._forget(name)
+        self.recording.records[name].removed = True
+        if not self._branches(name):
+            self._set(lanes=tuple(x for x in self.experiment.lanes if x.name != name))
+        self._event(self.head, name, "removed", {})
+
+    def restart_lane(self, spec: Lane) -> None:
+        """Run a lane again from its start under another spec; it catches up with the others.
+
+        Raises:
+            ValueError: no such lane, one that others branched from, or a spec that does not fit.
+        """
+        self._lane(spec.name)
+        if self._branches(spec.name):
+            raise ValueError(f"lane {spec.name!r} has branches, which share its past")
+        self._make(spec)  # raises before anything is lost
+        self._forget(spec.name)
+        self.recording.drop_lane(spec.name)
+        self.add_lane(spec)
+
+    def set_steps(self, steps: int) -> None:
+        """Move the end of the run.
+
+        Raises:
+            ValueError: not a whole number of at least 0.
+        """
+        self._set(steps=steps)
+
+    def set_probes(self, plans: tuple[ProbePlan, ...]) -> None:
+        """Measure these things from now on.
+
+        Raises:
+            ValueError: a probe that does not fit the problem.
+        """
+        self._schedule = Schedule(tuple(plans), self.problem)
+        self._set(probes=tuple(plans))
+
+    def measure(self, name: str, steps: Steps[Measurement], key: tuple, **place: Any) -> None:
+        """Queue a measurement asked for by hand; an older one of the same key is dropped.
+
+        Args:
+            name: what the result will be called.
+            steps: a generator that returns a `Measurement`.
+            key: names the asker.
+            place: `lane`, `step` and `share` of a `Job`.
+        """
+        place = {"lane": "", "step": self.head, **place}
+        self.jobs.ask(Job(name=name, steps=steps, key=key, **place))
+
+    def state_at(self, lane: str, step: int) -> LaneState:
+        """The state of a lane at any step on record, replayed from the nearest snapshot.
+
+        Raises:
+            ValueError: no such lane, or a step that is not on record.
+        """
+        record = self.recording.lane(lane).ancestor(step)
+        running = self._running.get(record.spec.name)
+        if running is not None and running.step == step:
+            return running.snapshot()
+        found = record.snapshots.before(step)
+        if found is None or step > record.head:
+            raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
+        replayed = self._revive(record.spec, found[1])
+        while replayed.step < step:
+            replayed.advance(step)
+            if replayed.failure:
+                raise ValueError(f"step {step} cannot be replayed: {replayed.failure.message}")
+        return replayed.snapshot()
+
+    # -- lanes ---------------------------------------------------------------------------------
+
+    def _at_work(self) -> list[RunningLane]:
+        """Lanes that can still step."""
+        return [
+            lane
+            for lane in self._running.values()
+            if lane.failure is None and (lane.spec.stop is None or lane.step < lane.spec.stop)
+        ]
+
+    def _lane(self, name: str) -> RunningLane:
+        if name not in self._running:
+            raise ValueError(f"no lane is called {name!r}; there are: {', '.join(self._running)}")
+        return self._running[name]
+
+    def _make(
+        self, spec: Lane, state: LaneState | None = None, *, fresh_state: bool = False
+    ) -> RunningLane:
+        return RunningLane(
+            spec,
+            self.problem,
+            seed=self.experiment.seed,
+            device=self.device,
+            dtype=self.dtype,
+            resume=state,
+            fresh_state=fresh_state,
+        )
+
+    def _revive(self, spec: Lane, snapshot: Snapshot) -> RunningLane:
+        """A lane as a snapshot left it."""
+        return self._make(spec, unpack_state(snapshot, spec, self.problem.layout, self.device))
+
+    def _resume(self, spec: Lane, record: LaneRecord) -> None:
+        """Go on where a file ends: from its newest state, stepped to the last row on record."""
+        found = record.state or (record.snapshots.last() or (0, None))[1]
+        if record.failure or found is None:
+            return
+        running = self._revive(spec, found)
+        while running.step < record.head and not running.failure:
+            running.advance(record.head)  # rows already on record: the same numbers again
+        self._running[spec.name] = running
+
+    def _burst(self, lane: RunningLane, target: int, deadline: float) -> None:
+        """Let one lane step until its turn is over or a measurement is due."""
+        name = lane.spec.name
+        turn = int(BURST_SECONDS / self._pace[name]) if name in self._pace else 1
+        due = self._schedule.next_due(lane.step, target)
+        stop = min(target, due, lane.step + max(1, min(BURST_STEPS, turn)))
+        first, begin = lane.step, time.perf_counter()
+        block = lane.advance(stop, deadline)
+        done = lane.step - first
+        if done:
+            pace = (time.perf_counter() - begin) / done
+            self._pace[name] = 0.8 * self._pace.get(name, pace) + 0.2 * pace
+        self._take(self.recording.records[name], lane, block)
+
+    def _take(self, record: LaneRecord, lane: RunningLane, block: Block | None = None) -> None:
+        """Put a lane's new rows on record, with what happened in them."""
+        block = lane.flush() if block is None else block
+        name = lane.spec.name
+        if block is not None:
+            record.append(block)
+        for run, divergence in lane.diverged.items():
+            if run not in record.diverged:
+                record.diverged[run] = divergence
+                loss = repr(divergence.loss)
+                self._event(divergence.step, name, "diverged", {"run": run, "loss": loss})
+        if lane.failure is not None and not record.failure:
+            record.failure = lane.failure.message
+            step, message, details = lane.failure
+            self._event(step, name, "failed", {"message": message, "details": details})
+        if block is not None:
+            if record.snapshots.wants(lane.step):
+                record.snapshots.add(lane.step, lane.pack())
+            self._look(lane)
+
+    def _look(self, lane: RunningLane) -> None:
+        """Plan the measurements that are due at the lane's step."""
+        if len(lane.diverged) == lane.runs:
+            return
+        knobs = {key: value[:, 0].cpu().numpy() for key, value in lane.knobs.items()}
+        sight = Sight(lane.theta, knobs, self.experiment.seed)
+        behind = any(other.step < lane.step for other in self._at_work())
+        for job in self._schedule.look(lane.spec.name, lane.step, sight, others_behind=behind):
+            self.jobs.plan(job)
+
+    def _put_spec(self, spec: Lane) -> None:
+        self.recording.experiment = self.experiment.with_lane(spec)
+        if spec.name in self.recording.records:
+            self.recording.records[spec.name].spec = spec
+
+    def _forget(self, name: str) -> None:
+        self._lane(name)
+        del self._running[name]
+        self.jobs.forget_lane(name)
+        self._schedule.forget_lane(name)
+
+    def _branches(self, name: str) -> bool:
+        return any(lane.branch_of == name for lane in self.experiment.lanes)
+
+    def _reach(self, lane: str, step: int) -> None:
+        """Bring a parent lane to the step where a branch leaves it (a file may ask for that)."""
+        running = self._running.get(lane)
+        while running is not None and running.step < step and running.failure is None:
+            self._burst(running, step, float("inf"))
+            self.jobs.work()
+
+    # -- measurements --------------------------------------------------------------------------
+
+    def _finished(self, job: Job, measurement: Measurement) -> None:
+        self.cost[job.name] = self.cost.get(job.name, 0.0) + job.seconds
+        self.recording.results.append(
+            Result(job.name, job.lane, job.step, measurement.arrays, measurement.info, job.seconds)
+        )
+
+    def _failed(self, job: Job, message: str, details: str) -> None:
+        data = {"measurement": job.name, "message": message, "details": details}
+        self._event(job.step, job.lane, "failed", data)
+
+    # -- small things --------------------------------------------------------------------------
+
+    def _set(self, **changed: Any) -> None:
+        self.recording.experiment = replace(self.experiment, **changed)
+
+    def _event(self, step: int, lane: str, kind: str, data: Mapping[str, Any]) -> None:
+        self.recording.events.append(Event(step, lane, kind, data))
+
+    def _header(self, experiment: Experiment) -> dict[str, Any]:
+        return {
+            "device": str(self.device),
+            "dtype": experiment.dtype,
+            "threads": self.threads,
+            **versions(),
+        }

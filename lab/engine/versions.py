@@ -1,0 +1,15 @@
+"""Versions of everything the numbers depend on, for the header of a recording and for `doctor`."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+
+def versions() -> dict[str, str]:
+    """Name -> version of Python and the packages that compute."""
+    found = {"python": platform.python_version()}
+    for package in ("landscape-lab", "torch", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
