@@ -1,0 +1,1 @@
+"""The window: it shows a recording at a cursor and sends commands to the engine."""

@@ -1,0 +1,37 @@
+"""What the user looks at: cursor, selection, visible lanes. Evented, and without Qt."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+
+@dataclass
+class ViewState:
+    """What the views have in common. Setting a field tells everyone who listens to it.
+
+    Attributes:
+        cursor: the step that is shown.
+        follow: whether the cursor stays with the play head.
+        lane: the selected lane, empty for none.
+        run: the selected run of that lane.
+        hidden: lanes that are not drawn.
+        dark: whether the dark theme is on.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    cursor: int = 0
+    follow: bool = True
+    lane: str = ""
+    run: int = 0
+    hidden: frozenset[str] = field(default_factory=frozenset)
+    dark: bool = True
+
+    def shows(self, lane: str) -> bool:
+        """Whether a lane is drawn."""
+        return lane not in self.hidden
+
+    def toggle(self, lane: str) -> None:
+        """Show a hidden lane, hide a shown one."""
+        self.hidden = self.hidden ^ {lane}
