@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -250,6 +250,12 @@ class ProbePlan:
             raise ValueError("name = '...' is needed")
         knobs = {key: value for key, value in data.items() if key not in ("name", "every")}
         return cls(data["name"], data.get("every", 20), knobs)
+
+
+def branch_name(lane: str, taken: Container[str]) -> str:
+    """A name for a branch: adam~2, adam~3 and so on."""
+    base = lane.partition("~")[0]
+    return next(n for n in (f"{base}~{i}" for i in itertools.count(2)) if n not in taken)
 
 
 def _rows(start: Any) -> tuple[tuple[float, ...], ...]:

@@ -78,6 +78,15 @@ class Recorder:
         """Where the file is, if there is one."""
         return self._file.path if self._file else None
 
+    def record_to(self, path: str | Path | None) -> None:
+        """Keep the recording in this file from now on, if it has none yet.
+
+        Raises:
+            OSError: the file cannot be made.
+        """
+        if self._file is None and path is not None:
+            self._attach(LabFile.create(path))
+
     def keep(self) -> None:
         """Bring the file up to date, and memory below its budget.
 

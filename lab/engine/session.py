@@ -4,7 +4,6 @@ The engine stands at the head of the record and only ever goes forward. Looking 
 needs no engine; changing something at an earlier step makes a branch from a replayed snapshot.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from lab.engine.device import pick_device, pick_dtype, thread_count
 from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
 from lab.engine.lane import Block, LaneState, RunningLane, unpack_state
-from lab.engine.plan import Lane, ProbePlan
+from lab.engine.plan import Lane, ProbePlan, branch_name
 from lab.engine.probes import Measurement, Sight
 from lab.engine.problem import Problem
 from lab.engine.recorder import Recorder
@@ -91,6 +90,11 @@ class Session:
         steps = [lane.step for lane in self._at_work()]
         return min(steps) if steps else max(0, self.recording.head)
 
+    @property
+    def front(self) -> int:
+        """The step that the foremost lane has reached."""
+        return max([lane.step for lane in self._at_work()], default=max(0, self.recording.head))
+
     # -- going forward -------------------------------------------------------------------------
 
     def advance(self, target: int | None = None, seconds: float = float("inf")) -> bool:
@@ -118,12 +122,6 @@ class Session:
                     return True
         finally:
             self.cost["steps"] += time.perf_counter() - begin
-
-    def level(self) -> None:
-        """Bring all lanes to the step of the foremost."""
-        front = max((lane.step for lane in self._at_work()), default=0)
-        while self.advance(front):
-            self.jobs.work()
 
     def run(self, progress: Callable[[int, int], Any] | None = None) -> Recording:
         """Run to the experiment's end, with all its measurements.
@@ -180,8 +178,16 @@ class Session:
         self._event(running.step, lane, "knob", {knob: value})
         return lane
 
-    def branch(self, lane: str, step: int, knobs: Mapping[str, float] | None = None) -> str:
+    def branch(
+        self, lane: str, step: int, knobs: Mapping[str, float] | None = None, name: str = ""
+    ) -> str:
         """Go on from a past step with other knobs, in a new lane that shares the past.
+
+        Args:
+            lane: the lane to branch from.
+            step: the last step that both share.
+            knobs: live knobs that differ from there on.
+            name: the new lane's name; made of the old one's if not given.
 
         Returns:
             The name of the new lane.
@@ -194,13 +200,10 @@ class Session:
         for change in origin.changes:
             if change.step <= step:
                 values.update(change.knobs)
-        base = origin.name.partition("~")[0]
-        taken = self.recording.records
-        name = next(n for n in (f"{base}~{i}" for i in itertools.count(2)) if n not in taken)
         spec = Lane(
             origin.optimizer,
             runs=origin.runs,
-            name=name,
+            name=name or branch_name(origin.name, self.recording.records),
             branch_of=origin.name,
             branch_step=step,
             **{**values, **(knobs or {})},

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lab.engine.messages import Command, Frame, Happened, JobState
@@ -27,9 +28,11 @@ class Engine:
         self.playing = False
         self.speed = float("inf")  # steps a second
         self._sessions: dict[int, Any] = {}
+        self._paths: dict[int, Any] = {}  # where each session is recorded
         self._number = 0
         self._anchor = (0.0, 0)  # when and where play began
         self._goal = 0  # where play stops by itself
+        self._reach = 0  # the step that is to be reached even while nothing plays
         self._kept = 0.0  # when the file was written last, and what was in it
         self._written: tuple = ()
         self._troubles: list[Happened] = []
@@ -40,7 +43,7 @@ class Engine:
         self._commands: dict[str, Callable] = {
             "open": self._open,
             "switch": self._switch,
-            "discard": self._discard,
+            "keep_only": self._keep_only,
             "play": self._play,
             "pause": self._pause,
             "step": self._step,
@@ -53,29 +56,48 @@ class Engine:
 
     # -- one turn ------------------------------------------------------------------------------
 
+    def prepare(self) -> Happened:
+        """Import what computes, and say what the catalogue has."""
+        try:
+            from lab.engine.catalogue import KINDS, catalogue
+
+            return Happened("ready", None, {kind: dict(catalogue(kind)) for kind in KINDS})
+        except Exception as error:
+            line = f"the engine cannot start: {_sentence(error)}"
+            return Happened("trouble", None, line, traceback.format_exc())
+
+    def serve(self, commands: list[Command]) -> tuple[list[Happened], float | None]:
+        """Carry out commands, then take one turn.
+
+        Returns:
+            What happened, and the seconds until there is something to do again: 0 for at once,
+            None for not before the next command.
+        """
+        news = [self.obey(command) for command in commands]
+        wait = None
+        try:
+            wait = self.turn()
+        except Exception as error:
+            self.playing = False  # a fault of the lab's own: stand still and say so
+            line = f"the engine paused: {type(error).__name__}: {error}".splitlines()[0]
+            news.append(Happened("trouble", None, line, traceback.format_exc()))
+        return [*news, *self.news()], wait
+
     def obey(self, command: Command) -> Happened:
         """Carry out one command. Whatever is wrong with it becomes part of the answer."""
         try:
             value = self._commands[command.name](*command.args)
-        except (ValueError, OSError) as error:
+        except Exception as error:  # plugins and user models may raise anything
             return Happened("refused", command, _sentence(error), traceback.format_exc())
-        except Exception as error:
-            line = f"{type(error).__name__}: {error}".splitlines()[0]
-            return Happened("refused", command, line, traceback.format_exc())
-        return Happened("done", command, value, "")
+        return Happened("done", command, value)
 
     def turn(self) -> float | None:
-        """Step for a while, measure for a while.
-
-        Returns:
-            Seconds until there is something to do again: 0 for at once, None for not before the
-            next command.
-        """
+        """Step for a while, measure for a while; see `serve` for what is returned."""
         session = self.session
         if session is None:
             return None
         begin = time.perf_counter()
-        wait = self._go_forward(session) if self.playing else None
+        wait = self._go_forward(session) if self.playing else self._catch_up(session)
         if session.jobs:
             session.jobs.work(SLICE)
             wait = 0.0
@@ -115,50 +137,68 @@ class Engine:
 
     def close(self) -> None:
         """Write what is recorded and let go of all sessions."""
-        for session in self._sessions.values():
-            try:
-                session.keep()
-            except OSError as error:
-                self._say(_sentence(error))
+        if self.session is not None:
+            self._write(self.session)
+        for number, session in self._sessions.items():
             session.recording.close()
+            if session is not self.session:
+                _remove(self._paths.get(number))
         self._sessions.clear()
         self.session = None
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _open(self, source: Any, path: Any = None, number: int | None = None) -> int:
-        """Open an Experiment, or a Recording to go on with; becomes the present session."""
-        import torch
+    def _open(self, source: Any, number: int, path: Any = None, reach: int = 0) -> str:
+        """Open a session and make it the present one.
 
+        Args:
+            source: an Experiment, or the path of a .toml or .lab file.
+            number: by which it can be shown again.
+            path: a `.lab` file to record into, made once there is something to write.
+            reach: the step to go to at once.
+
+        Returns:
+            Why a recording can be looked at but not continued; empty if it can.
+        """
         from lab.engine.experiment import Experiment
+        from lab.engine.recorder import open_recording
+        from lab.engine.replay import Replay
         from lab.engine.session import Session
 
+        note = ""
         if isinstance(source, Experiment):
-            session = Session(source, path=path)
+            session = Session(source)
+        elif Path(source).suffix == ".lab":
+            recording = open_recording(source)
+            try:
+                session = Session(resume=recording)
+            except ValueError as error:  # entries or a device that this machine does not have
+                session, note = Replay(recording), str(error)
+            reach = max(0, recording.head)
         else:
-            session = Session(resume=source, path=path)
-        torch.set_num_threads(session.threads)
-        number = max(self._sessions, default=0) + 1 if number is None else number
+            session = Session(Experiment.load(source))
         self._sessions[number] = session
-        self._show(number)
-        return number
+        self._paths[number] = path
+        self._show(number, reach)
+        return note
 
-    def _switch(self, number: int) -> int:
+    def _switch(self, number: int, reach: int = 0) -> None:
         """Make an earlier session the present one again."""
+        self._show(number, reach)
+
+    def _keep_only(self, numbers: tuple[int, ...]) -> None:
+        """Let go of sessions that nobody can come back to."""
+        for number in set(self._sessions) - {*numbers, self._number}:
+            session = self._sessions.pop(number)
+            session.recording.close()
+            _remove(self._paths.pop(number, None))
+
+    def _show(self, number: int, reach: int) -> None:
         import torch
 
-        torch.set_num_threads(self._sessions[number].threads)
-        self._show(number)
-        return number
-
-    def _discard(self, number: int) -> None:
-        """Let go of a session that nobody will come back to."""
-        if number in self._sessions and number != self._number:
-            self._sessions.pop(number).recording.close()
-
-    def _show(self, number: int) -> None:
         self.session, self._number = self._sessions[number], number
-        self.position = self.session.head
+        torch.set_num_threads(self.session.threads)
+        self.position = self._reach = min(reach, self.session.target)
         self.playing = False
         self._partials = {}
         self._told = len(self.session.recording.events)
@@ -172,14 +212,11 @@ class Engine:
         self._anchor = (time.perf_counter(), self.position)
 
     def _pause(self) -> None:
-        """Stop at a step that all lanes have reached."""
-        if not self.playing:
-            return
+        """Stop, at the step of the foremost lane if that is where play was."""
         self.playing = False
-        at_head = self.position >= self._must().head
-        self.session.level()
-        if at_head:
-            self.position = self.session.head
+        if self.position >= self.session.head:
+            self.position = self.session.front  # lanes that are behind follow at once
+        self._reach = self.position
 
     def _step(self, count: int) -> None:
         """Move by some steps, forward (computing what is not there yet) or back."""
@@ -187,21 +224,14 @@ class Engine:
         self._seek(self.position + count)
 
     def _seek(self, step: int) -> None:
-        """Move to a step; steps ahead of the record are computed on the way there."""
+        """Move to a step. Steps ahead of the record are computed on the way there."""
         session = self._must()
         step = max(0, step)
-        if step <= session.head:
-            self.position = step
-            self._anchor = (time.perf_counter(), step)
-        elif step == self.position + 1:
-            while session.advance(step):
-                session.jobs.work()
-            self.position = step
-        else:
-            self.position = session.head
-            self._play(step)
         if step > session.target:
             session.set_steps(step)
+        self._anchor = (time.perf_counter(), step)
+        self._reach = step
+        self.position = step
 
     def _set_speed(self, speed: float) -> None:
         """Set the speed, in steps a second; infinite for as fast as it goes."""
@@ -235,21 +265,26 @@ class Engine:
         """Move the play head; returns seconds until it has to be moved again."""
         began, start = self._anchor
         if self.speed == float("inf"):
-            session.advance(self._goal, SLICE)
-            self.position = min(session.head, self._goal)
-            wait = 0.0
+            step, due = self._goal, 0.0
         else:
             due = start + (time.perf_counter() - began) * self.speed
             step = min(self._goal, int(due))
+        if session.head < step:
             session.advance(step, SLICE)
-            self.position = min(step, session.head)
-            behind = self.position < step
-            if behind:  # the engine is the slower one: do not run up a debt
-                self._anchor = (time.perf_counter(), self.position)
-            wait = 0.0 if behind else (step + 1 - due) / self.speed
+        self.position = max(self.position, min(step, session.head))
+        behind = self.position < step
+        if behind:  # the engine is the slower one: do not run up a debt
+            self._anchor = (time.perf_counter(), self.position)
         if self.position >= self._goal:
             self.playing = False
-        return wait
+        return 0.0 if behind or not self.playing else max(0.0, (step + 1 - due) / self.speed)
+
+    def _catch_up(self, session: Any) -> float | None:
+        """While nothing plays, bring lanes that are behind to the step of the foremost."""
+        front = max(session.front, self._reach)
+        if session.head >= front:
+            return None
+        return 0.0 if session.advance(front, SLICE) else None
 
     def _keep(self, session: Any, wait: float | None) -> float | None:
         """Write the file once a second while something happens, and once after it."""
@@ -260,13 +295,18 @@ class Engine:
         due = self._kept + KEEP_EVERY - time.perf_counter()
         if due > 0:
             return due if wait is None else min(wait, due)
+        self._write(session)
+        self._kept, self._written = time.perf_counter(), state
+        return wait
+
+    def _write(self, session: Any) -> None:
+        """Bring the file up to date; a file that cannot be written stops nothing."""
         try:
+            session.recording.recorder.record_to(self._paths.get(self._number))
             session.keep()
             self._trouble = ""
         except OSError as error:
             self._say(f"{_sentence(error)}; the recording goes on in memory")
-        self._kept, self._written = time.perf_counter(), state
-        return wait
 
     def _say(self, trouble: str) -> None:
         """Tell of a trouble once, until it is over."""
@@ -343,46 +383,30 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            self._prepare()
+            self._publish([self._engine.prepare()])
             wait: float | None = 0.0
             while not self._closing:
-                wait = self._serve(wait)
-        except Exception as error:
-            line = f"the engine stopped: {type(error).__name__}: {error}".splitlines()[0]
-            self._tell([Happened("trouble", None, line, traceback.format_exc())])
+                with self._wake:
+                    if not self._commands and not self._closing and wait != 0:
+                        self._wake.wait(wait)
+                    commands, self._commands = self._commands, []
+                news, wait = self._engine.serve(commands)
+                self._publish(news)
         finally:
             self._engine.close()
 
-    def _prepare(self) -> None:
-        """Import what computes, and fill the catalogue."""
-        from lab.engine.catalogue import KINDS, catalogue
-
-        entries = {kind: dict(catalogue(kind)) for kind in KINDS}
-        self._tell([Happened("ready", None, entries)])
-
-    def _serve(self, wait: float | None) -> float | None:
-        """Wait for something to do, and do it; returns how long to wait afterwards."""
-        with self._wake:
-            if not self._commands and not self._closing and wait != 0:
-                self._wake.wait(wait)
-            commands, self._commands = self._commands, []
-        engine = self._engine
-        news = [engine.obey(command) for command in commands]
-        wait = None
-        try:
-            wait = None if self._closing else engine.turn()
-        except Exception as error:
-            engine.playing = False  # a fault of the lab's own: stand still and say so
-            line = f"the engine paused: {type(error).__name__}: {error}".splitlines()[0]
-            news.append(Happened("trouble", None, line, traceback.format_exc()))
-        self._tell([*news, *engine.news()])
-        self._frame = engine.frame()
-        return wait
-
-    def _tell(self, news: list[Happened]) -> None:
+    def _publish(self, news: list[Happened]) -> None:
+        self._frame = self._engine.frame()
         if news:
             with self._wake:
                 self._news = [*self._news, *news]
+
+
+def _remove(path: Any) -> None:
+    """Delete a recording's file and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        if path is not None:
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 class _Meter:
@@ -410,4 +434,7 @@ def _sentence(error: Exception) -> str:
     """One line of what is wrong; the system's own words where it has any."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    line = str(error).partition("\n")[0]
+    if isinstance(error, ValueError | OSError) and line:
+        return line
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -1,0 +1,145 @@
+"""Every command of the user, once: its text, key, icon and menu.
+
+Menus, tool buttons and the command palette are all made of this table. What a command does is a
+method of the window whose name is the command's, with dots turned into underscores.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+
+from lab.gui.icons import icon
+from lab.palette import Theme
+
+
+class CommandSpec(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: "menu.what"; the part before the dot says in which menu it is.
+        text: what is written in menus; "…" where it asks something first.
+        keys: shortcuts, the first of which is shown.
+        icon: a name in `assets/icons`, empty for none.
+        checkable: whether it is a switch.
+        tip: one sentence more.
+        gap: whether a line is drawn above it in the menu.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    checkable: bool = False
+    tip: str = ""
+    gap: bool = False
+
+
+COMMANDS = (
+    CommandSpec("file.new", "New experiment", ("Ctrl+N",), tip="Begin again with the default"),
+    CommandSpec("file.open", "Open…", ("Ctrl+O",), tip="Open an experiment or a recording"),
+    CommandSpec("file.save", "Save", ("Ctrl+S",), gap=True, tip="Save the recording"),
+    CommandSpec("file.save_as", "Save as…", ("Ctrl+Shift+S",), tip="Save under another name"),
+    CommandSpec(
+        "file.export", "Export…", ("Ctrl+E",), icon="export", tip="Figures, tables, video, script"
+    ),
+    CommandSpec(
+        "file.copy_script", "Copy Python script", tip="A script that gives the same numbers"
+    ),
+    CommandSpec("file.quit", "Quit", ("Ctrl+Q",), gap=True),
+    CommandSpec("edit.undo", "Undo", ("Ctrl+Z",)),
+    CommandSpec("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y")),
+    CommandSpec("experiment.play", "Play", ("Space",), icon="play", tip="Run, or pause"),
+    CommandSpec("experiment.forward", "Step forward", ("Right",), icon="step-forward"),
+    CommandSpec("experiment.back", "Step back", ("Left",), icon="step-back"),
+    CommandSpec("experiment.first", "Go to the start", ("Home",), icon="first"),
+    CommandSpec("experiment.last", "Go to the newest step", ("End",), icon="last"),
+    CommandSpec(
+        "experiment.follow",
+        "Follow",
+        ("F",),
+        checkable=True,
+        tip="Keep the cursor at the newest step",
+    ),
+    CommandSpec("experiment.faster", "Faster", ("Ctrl+Up",), gap=True),
+    CommandSpec("experiment.slower", "Slower", ("Ctrl+Down",)),
+    CommandSpec(
+        "experiment.branch",
+        "Branch here",
+        ("B",),
+        icon="branch",
+        gap=True,
+        tip="Go on from the cursor's step in a new lane",
+    ),
+    CommandSpec("experiment.add_lane", "Add optimizer…", ("Ctrl+L",), icon="plus"),
+    CommandSpec("experiment.restart", "Run again from the start", ("Ctrl+R",), icon="reset"),
+    CommandSpec(
+        "view.palette",
+        "Search commands…",
+        ("Ctrl+Shift+P",),
+        icon="search",
+        tip="Find any command, problem or optimizer by name",
+    ),
+    CommandSpec("view.log_scale", "Logarithmic landscape", ("L",), checkable=True, gap=True),
+    CommandSpec("view.reset_view", "Show the whole landscape", ("Ctrl+0",)),
+    CommandSpec("view.theme", "Light theme", ("Ctrl+Shift+T",), checkable=True, gap=True),
+    CommandSpec("view.full_screen", "Full screen", ("F11",), checkable=True),
+    CommandSpec("view.reset_layout", "Default layout", ("Shift+F10",)),
+    CommandSpec("help.shortcuts", "Keyboard shortcuts", ("F1", "Ctrl+Alt+/")),
+    CommandSpec("help.system", "About this machine", tip="Versions, device, OpenGL"),
+    CommandSpec("help.about", "About Landscape Lab", ("Ctrl+/",)),
+)
+
+MENUS = ("File", "Edit", "Experiment", "View", "Help")
+
+
+class Actions(QObject):
+    """The commands as Qt actions."""
+
+    def __init__(self, owner: QObject, theme: Theme):
+        """Make an action for each command.
+
+        Args:
+            owner: the window, which has a method for each command.
+            theme: whose colours the icons take.
+        """
+        super().__init__(owner)
+        self._actions: dict[str, QAction] = {}
+        for spec in COMMANDS:
+            action = QAction(spec.text, self)
+            action.setObjectName(spec.name)
+            action.setShortcuts([QKeySequence(key) for key in spec.keys])
+            action.setCheckable(spec.checkable)
+            shown = QKeySequence(spec.keys[0]) if spec.keys else None
+            keys = shown.toString(QKeySequence.SequenceFormat.NativeText) if shown else ""
+            action.setToolTip(f"{spec.tip or spec.text.rstrip('…')}{f'  ({keys})' if keys else ''}")
+            method: Callable = getattr(owner, spec.name.replace(".", "_"))
+            action.triggered.connect(method)
+            self._actions[spec.name] = action
+        self.tint(theme)
+
+    def __getitem__(self, name: str) -> QAction:
+        """The action of a command."""
+        return self._actions[name]
+
+    def __iter__(self) -> Iterator[QAction]:
+        """All actions, in the order of the table."""
+        return iter(self._actions.values())
+
+    def of_menu(self, menu: str) -> list[tuple[QAction, bool]]:
+        """The actions of a menu, each with whether a line goes above it."""
+        prefix = f"{menu.lower()}."
+        return [
+            (self._actions[spec.name], spec.gap)
+            for spec in COMMANDS
+            if spec.name.startswith(prefix)
+        ]
+
+    def tint(self, theme: Theme) -> None:
+        """Draw the icons in the colours of a theme."""
+        for spec in COMMANDS:
+            if spec.icon:
+                colour = theme.on_accent if spec.name == "experiment.play" else ""
+                self._actions[spec.name].setIcon(icon(spec.icon, theme, colour))
+                self._actions[spec.name].setIconVisibleInMenu(False)

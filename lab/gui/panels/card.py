@@ -1,0 +1,94 @@
+"""A card: a dock with a title, one muted line of state, and two actions, export and enlarge."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lab.gui.icons import icon
+from lab.gui.views.base import View
+from lab.palette import Theme
+
+
+class Card(QDockWidget):
+    """The dock around a view."""
+
+    export_asked = Signal(str)  # the view's export name
+    enlarge_asked = Signal(str)  # the view's name
+
+    def __init__(self, view: View, parent: QWidget | None = None):
+        """Put a view into a dock.
+
+        Args:
+            view: what is inside.
+            parent: the window.
+        """
+        super().__init__(view.title, parent)
+        self.view = view
+        self.setObjectName(f"dock-{view.name}")
+        self.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
+            | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        self._state = QLabel(objectName="state")
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._export = _flat(f"Export {view.title.lower()}…")
+        self._enlarge = _flat("Enlarge, or back to all panels")
+        self._export.setVisible(bool(view.export_name))
+        self._export.clicked.connect(self._ask_export)
+        self._enlarge.clicked.connect(self._ask_enlarge)
+        self.setTitleBarWidget(self._header())
+        body = QFrame(objectName="cardBody")
+        inside = QVBoxLayout(body)
+        inside.setContentsMargins(1, 0, 1, 1)
+        inside.addWidget(view)
+        self.setWidget(body)
+        view.said.connect(self._say)
+
+    def set_theme(self, theme: Theme, *, enlarged: bool = False) -> None:
+        """Take the colours of a theme."""
+        self._export.setIcon(icon("export", theme, theme.muted))
+        self._enlarge.setIcon(icon("shrink" if enlarged else "enlarge", theme, theme.muted))
+        self.view.set_theme(theme)
+
+    def _header(self) -> QWidget:
+        header = QFrame(objectName="cardHeader")
+        row = QHBoxLayout(header)
+        row.setContentsMargins(12, 5, 8, 5)
+        row.setSpacing(10)
+        row.addWidget(QLabel(self.view.title, objectName="title"))
+        row.addWidget(self._state, 1)
+        for extra in self.view.header_widgets():
+            row.addWidget(extra)
+        row.addWidget(self._export)
+        row.addWidget(self._enlarge)
+        return header
+
+    @Slot(str)
+    def _say(self, text: str) -> None:
+        self._state.setText(text)
+        self._state.setToolTip(text)
+
+    @Slot()
+    def _ask_export(self) -> None:
+        self.export_asked.emit(self.view.export_name)
+
+    @Slot()
+    def _ask_enlarge(self) -> None:
+        self.enlarge_asked.emit(self.view.name)
+
+
+def _flat(tip: str) -> QToolButton:
+    button = QToolButton(objectName="flat")
+    button.setToolTip(tip)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setCursor(Qt.CursorShape.PointingHandCursor)
+    return button

@@ -1,0 +1,73 @@
+"""What the lab remembers between two starts, and where it keeps its own files."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+
+RECENT = 10
+_DEFAULTS: dict[str, Any] = {"theme": "system", "recent": [], "geometry": "", "speed": 60.0}
+
+
+class Settings:
+    """A small JSON file in the user's configuration folder.
+
+    A file that cannot be read or written never stops the lab: the defaults hold.
+    """
+
+    def __init__(self, folder: Path | None = None):
+        """Read what is there.
+
+        Args:
+            folder: where the file is; the user's configuration folder if not given (or what
+                LANDSCAPE_LAB_CONFIG names).
+        """
+        chosen = os.environ.get("LANDSCAPE_LAB_CONFIG")
+        self.folder = folder or (Path(chosen) if chosen else user_config_path("landscape-lab"))
+        self._values = dict(_DEFAULTS)
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if isinstance(found, dict):
+            for key, default in _DEFAULTS.items():
+                if isinstance(found.get(key), type(default)):
+                    self._values[key] = found[key]
+
+    def __getitem__(self, key: str) -> Any:
+        """A remembered value, or its default."""
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Remember a value."""
+        self._values[key] = value
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draft = self._path.with_suffix(".part")
+            draft.write_text(json.dumps(self._values, indent=1), encoding="utf-8")
+            draft.replace(self._path)
+        except OSError:
+            return  # a read-only home is no reason to stop; it is just not remembered
+
+    def add_recent(self, path: str) -> None:
+        """Put a file at the top of the recent ones."""
+        others = [other for other in self["recent"] if other != path]
+        self["recent"] = [path, *others][:RECENT]
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / "settings.json"
+
+
+def autosave_folder() -> Path:
+    """Where recordings are kept while they grow, made if it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    chosen = os.environ.get("LANDSCAPE_LAB_DATA")
+    folder = (Path(chosen) if chosen else user_data_path("landscape-lab")) / "autosave"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
