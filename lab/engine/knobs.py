@@ -49,7 +49,7 @@ class Knob:
 
     def allows(self, value: float) -> bool:
         """Tell whether a number lies in the allowed range (NaN and infinities never do)."""
-        if not math.isfinite(value):
+        if not _is_finite(value):
             return False
         if self.low is not None and (
             value < self.low or (value == self.low and self.excluded in ("low", "both"))
@@ -67,9 +67,11 @@ class Knob:
             return "any finite number"
         parts = []
         if low is not None:
-            parts.append(f"{'above' if self.excluded in ('low', 'both') else 'at least'} {low:g}")
+            word = "above" if self.excluded in ("low", "both") else "at least"
+            parts.append(f"{word} {_text(low)}")
         if high is not None:
-            parts.append(f"{'below' if self.excluded in ('high', 'both') else 'at most'} {high:g}")
+            word = "below" if self.excluded in ("high", "both") else "at most"
+            parts.append(f"{word} {_text(high)}")
         return " and ".join(parts)
 
 
@@ -103,50 +105,51 @@ class KnobField:
             return check_name(value, self.choices, self.name)
         if typing.get_origin(self.type) is tuple:
             return self._check_tuple(value)
+        value = _plain(value)
         if self.type is bool:
             if not isinstance(value, bool):
-                raise ValueError(f"{self.name} = {value!r}: true or false is needed")
+                raise ValueError(f"{self.name} = {shown(value)}: true or false is needed")
             return value
         if self.type is str:
             if not isinstance(value, str):
-                raise ValueError(f"{self.name} = {value!r}: text is needed")
-            return value
+                raise ValueError(f"{self.name} = {shown(value)}: text is needed")
+            return str(value)
         return self._check_number(value, self.type)
 
     def _check_tuple(self, value: Any) -> tuple:
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ValueError(f"{self.name} = {value!r}: a list is needed")
+        if hasattr(value, "tolist"):  # numpy arrays and torch tensors
+            value = value.tolist()
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{self.name} = {shown(value)}: a list is needed")
         element = typing.get_args(self.type)[0]
-        return tuple(self._check_number(item, element) for item in value)
+        return tuple(self._check_number(_plain(item), element) for item in value)
 
     def _check_number(self, value: Any, kind: type) -> float | int:
-        word = "a whole number" if kind is int else "a number"
-        if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-            value = value.item()  # numpy and torch scalars
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{self.name} = {value!r}: {word} is needed, {self.knob.range_text()}")
-        if kind is int and float(value) != (int(value) if math.isfinite(value) else math.nan):
-            raise ValueError(f"{self.name} = {value!r}: a whole number is needed")
+        wrong = isinstance(value, bool) or not isinstance(value, int | float)
+        if wrong or (kind is int and value % 1):  # the rest of NaN and infinities is NaN: true
+            word = "a whole number" if kind is int else "a number"
+            raise ValueError(
+                f"{self.name} = {shown(value)}: {word} is needed, {self.knob.range_text()}"
+            )
         if not self.knob.allows(value):
             raise ValueError(
-                f"{self.name} = {value:g} is not allowed: {self.knob.range_text()}"
+                f"{self.name} = {_text(value)} is not allowed: {self.knob.range_text()}"
                 f"{self._nearest_text(value)}"
             )
-        return kind(value)
+        return kind(value) + 0  # -0.0 becomes 0.0, which it is equal to
 
     def _nearest_text(self, value: float) -> str:
-        bounds = [
-            bound
-            for bound in (self.knob.low, self.knob.high)
-            if bound is not None and self.knob.allows(bound)
-        ]
-        if not bounds or math.isnan(value):
-            return f" (default {self.default!r})" if self.default is not MISSING else ""
-        return f" (nearest {min(bounds, key=lambda bound: abs(bound - value)):g})"
+        low, high = self.knob.low, self.knob.high
+        bound = high if high is not None and value > high else low
+        if bound is not None and self.knob.allows(bound) and value == value:  # not NaN
+            return f" (nearest {_text(bound)})"
+        return f" (default {self.default!r})" if self.default is not MISSING else ""
 
     def valid_values(self) -> list:
         """Values that must be accepted: the default, the closed ends, a point between them."""
         values = [] if self.default is MISSING else [self.default]
+        if self.type is bool:
+            return [False, True]
         if not self.is_number:
             return values + list(self.choices)
         low, high = self.knob.low, self.knob.high
@@ -154,20 +157,31 @@ class KnobField:
         if low is not None and high is not None:
             positive = self.knob.scale == "log" and low > 0
             middle = math.sqrt(low * high) if positive else (low + high) / 2
-            values.append(self.type(middle))
+            values += [v for v in [self.type(middle)] if self.knob.allows(v)]
         return values
 
     def invalid_values(self) -> list:
-        """Values that must be refused: beyond the ends, NaN, the wrong type."""
-        if not self.is_number:
-            return ["no such choice"] if self.choices else ([None] if self.type is str else ["?"])
+        """Values that must be refused: just beyond the ends, not finite, of another type."""
+        if self.choices:
+            return ["no such choice", "", None, 1]
+        if typing.get_origin(self.type) is tuple:
+            element = KnobField(self.name, typing.get_args(self.type)[0], MISSING, self.knob)
+            return ["?", None, 1, *[[value] for value in element.invalid_values()]]
+        if self.type is str:
+            return [None, 1, True, ["?"]]
+        if not self.is_number:  # bool, or another entry of the catalogue
+            return ["?", None, 1, 0.0]
         low, high = self.knob.low, self.knob.high
-        values: list = [math.nan, math.inf, "1e-3", None, True]
-        if low is not None:
-            values.append(low - 1)
-        if high is not None:
-            values.append(high + 1)
-        values += [b for b in (low, high) if b is not None and not self.knob.allows(b)]
+        values: list = [math.nan, math.inf, -math.inf, 10**400, "1e-3", None, True, [1.0], 1j]
+        if self.type is int:
+            values.append(0.5)
+        for bound, outwards in ((low, -1), (high, 1)):
+            if bound is not None:
+                values.append(bound + outwards)
+                if self.type is float:
+                    values.append(math.nextafter(bound, outwards * math.inf))
+                if not self.knob.allows(bound):
+                    values.append(bound)
         return values
 
 
@@ -184,7 +198,7 @@ def knob_fields(cls: type) -> tuple[KnobField, ...]:
         knob = next((mark for mark in marks if isinstance(mark, Knob)), None)
         if knob is None:
             continue
-        if isinstance(base, types.UnionType):
+        if typing.get_origin(base) in (types.UnionType, typing.Union):
             raise TypeError(f"{cls.__name__}.{item.name}: a knob has one type")
         default = item.default_factory() if item.default_factory is not MISSING else item.default
         found.append(KnobField(item.name, base, default, knob))
@@ -199,9 +213,9 @@ def check_name(name: Any, allowed: Iterable[str], what: str) -> str:
     """
     allowed = list(allowed)
     if isinstance(name, str) and name in allowed:
-        return name
+        return str(name)
     listed = f"; allowed: {', '.join(allowed)}" if len(allowed) <= 12 else ""
-    raise ValueError(f"{what} = {name!r} is not known{did_you_mean(name, allowed)}{listed}")
+    raise ValueError(f"{what} = {shown(name)} is not known{did_you_mean(name, allowed)}{listed}")
 
 
 def did_you_mean(name: Any, allowed: Iterable[str]) -> str:
@@ -221,6 +235,35 @@ def check_keys(given: Mapping[str, Any], allowed: Iterable[str]) -> None:
     for key in given:
         if key not in allowed:
             raise ValueError(
-                f"{key!r} is not a known key{did_you_mean(key, allowed)}; "
+                f"{shown(key)} is not a known key{did_you_mean(key, allowed)}; "
                 f"allowed: {', '.join(allowed) or 'none'}"
             )
+
+
+def shown(value: Any) -> str:
+    """What somebody gave, as it is quoted in a message: short, whatever it was."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out integers of thousands of digits
+        return "an enormous number"
+    return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
+
+
+def _plain(value: Any) -> Any:
+    """The Python value of a numpy or torch scalar; everything else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number is finite and small enough to be a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _text(value: float) -> str:
+    """A number as short as it can be said without rounding it across a limit."""
+    if isinstance(value, int):
+        return shown(value)
+    return repr(value).removesuffix(".0")

@@ -13,11 +13,13 @@ def generator(seed: int, *stream: str | int) -> torch.Generator:
 
     Args:
         seed: the experiment's seed, 0 or more.
-        stream: words and numbers that name the purpose; other streams are independent of it.
+        stream: words and numbers (0 or more) that name the purpose; other streams are independent.
 
     Returns:
         A CPU generator owned by the caller.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in stream]
-    state = np.random.SeedSequence([seed, *words]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(state[0]) << 31 ^ int(state[1]))
+    # The length goes in because numpy takes (1,) and (1, 0) for the same entropy.
+    entropy = np.random.SeedSequence([seed, len(words), *words])
+    # torch's CPU generator looks at 32 bits of its seed and no more
+    return torch.Generator().manual_seed(int(entropy.generate_state(1, np.uint32)[0]))
