@@ -10,6 +10,10 @@ from typing import Any
 from lab.engine.analysis.base import Progress, Steps
 
 
+def _itself(result: Any) -> Any:
+    return result
+
+
 @dataclass
 class Job:
     """A measurement that waits or is under way.
@@ -20,7 +24,8 @@ class Job:
         step: the step it looks at.
         steps: the generator that does the work.
         key: a newer job of the same key replaces this one; empty for planned measurements.
-        share: called with partial results.
+        share: is handed the key, the part done and what is known; at the end 1 and the result.
+        record: makes the measurement for the record of the result; None if it is not kept.
         seconds: time spent so far.
         done: from 0 to 1.
     """
@@ -30,7 +35,8 @@ class Job:
     step: int
     steps: Steps
     key: tuple = ()
-    share: Callable[["Job", Any], Any] | None = None
+    share: Callable[[tuple, float, Any], Any] | None = None
+    record: Callable[[Any], Any] | None = _itself
     seconds: float = 0.0
     done: float = 0.0
 
@@ -112,7 +118,7 @@ class Jobs:
             job.seconds += time.perf_counter() - begin
             job.done = progress.done
             if job.share is not None and progress.partial is not None:
-                job.share(job, progress.partial)
+                job.share(job.key, job.done, progress.partial)
 
     def _drop(self, condition: Callable[[Job], bool]) -> None:
         for job in [job for job in self._queue if condition(job)]:

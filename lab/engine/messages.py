@@ -47,6 +47,18 @@ class JobState(NamedTuple):
     count: int
 
 
+class Partial(NamedTuple):
+    """What is known of a measurement that was asked for.
+
+    Attributes:
+        done: from 0 to 1; 1 is the final result.
+        value: the result so far.
+    """
+
+    done: float
+    value: Any
+
+
 class Frame(NamedTuple):
     """What the window should show now; a newer one replaces it.
 
@@ -61,7 +73,7 @@ class Frame(NamedTuple):
         load: share of time in which the engine was at work, 0 to 1.
         cost: seconds spent on "steps" and on each measurement.
         job: the measurement under way.
-        partials: key of a measurement asked for -> what is known of it so far.
+        partials: key of a measurement asked for -> `Partial`.
     """
 
     session: int = 0

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.engine.analysis.base import Steps
 from lab.engine.catalogue import Choice
 from lab.engine.device import pick_device, pick_dtype, thread_count
 from lab.engine.experiment import Experiment
@@ -287,17 +286,9 @@ class Session:
         self._schedule = Schedule(tuple(plans), self.problem)
         self._set(probes=tuple(plans))
 
-    def measure(self, name: str, steps: Steps[Measurement], key: tuple, **place: Any) -> None:
-        """Queue a measurement asked for by hand; an older one of the same key is dropped.
-
-        Args:
-            name: what the result will be called.
-            steps: a generator that returns a `Measurement`.
-            key: names the asker.
-            place: `lane`, `step` and `share` of a `Job`.
-        """
-        place = {"lane": "", "step": self.head, **place}
-        self.jobs.ask(Job(name=name, steps=steps, key=key, **place))
+    def ask(self, job: Job) -> None:
+        """Queue a measurement asked for by hand; an older one of the same key is dropped."""
+        self.jobs.ask(job)
 
     def state_at(self, lane: str, step: int) -> LaneState:
         """The state of a lane at any step on record, replayed from the nearest snapshot.
@@ -428,11 +419,15 @@ class Session:
 
     # -- measurements --------------------------------------------------------------------------
 
-    def _finished(self, job: Job, measurement: Measurement) -> None:
+    def _finished(self, job: Job, result: Any) -> None:
         self.cost[job.name] = self.cost.get(job.name, 0.0) + job.seconds
-        self.recording.results.append(
-            Result(job.name, job.lane, job.step, measurement.arrays, measurement.info, job.seconds)
-        )
+        if job.record is not None:
+            found: Measurement = job.record(result)
+            self.recording.results.append(
+                Result(job.name, job.lane, job.step, found.arrays, found.info, job.seconds)
+            )
+        if job.share is not None:
+            job.share(job.key, 1.0, result)
 
     def _failed(self, job: Job, message: str, details: str) -> None:
         data = {"measurement": job.name, "message": message, "details": details}

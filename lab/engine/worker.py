@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.engine.messages import Command, Frame, Happened, JobState
+from lab.engine.messages import Command, Frame, Happened, JobState, Partial
 
 SLICE = 0.005  # seconds of stepping, or of measuring, between two looks at the commands
 KEEP_EVERY = 1.0  # seconds between two writings of the file
@@ -245,12 +245,16 @@ class Engine:
         from lab.engine import requests
 
         session = self._must()
-        self._partials.pop(key, None)
-        steps, place = requests.make(session, name, options)
-        session.measure(name, steps, key, share=self._share, **place)
+        job = requests.make(session, name, options)
+        job.key, job.share = key, self._share
+        self._partials = {k: v for k, v in self._partials.items() if k != key}
+        session.ask(job)
 
-    def _share(self, job: Any, partial: Any) -> None:
-        self._partials = {**self._partials, job.key: partial}
+    def _share(self, key: tuple, done: float, value: Any) -> None:
+        """Show what is known of a measurement so far."""
+        from lab.engine.analysis.base import to_numpy
+
+        self._partials = {**self._partials, key: Partial(done, to_numpy(value))}
 
     def _cancel(self, key: tuple) -> None:
         self._must().jobs.cancel(key)

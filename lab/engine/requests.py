@@ -1,0 +1,149 @@
+"""Measurements that the window asks for by hand: the landscape, and any probe at any step."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from lab.engine.analysis.base import Steps, to_numpy
+from lab.engine.analysis.plane import Plane, eigen_plane, pca_plane, plane_through, random_plane
+from lab.engine.analysis.surface import LossSurface, native_surface, on_grid, profile
+from lab.engine.jobs import Job
+from lab.engine.knobs import check_name
+from lab.engine.probes import Measurement
+from lab.engine.session import Session
+
+PLANES = ("native", "random", "pca", "points", "eigen")
+PATH_ROWS = 200  # of each run's path that a plane is made of
+
+
+def surface(
+    session: Session,
+    *,
+    plane: str = "native",
+    window: tuple | None = None,
+    points: int = 51,
+    lane: str = "",
+    run: int = 0,
+    step: int = 0,
+    seed: int = 0,
+) -> Job:
+    """The loss on a plane.
+
+    Args:
+        session: whose problem and paths.
+        plane: one of PLANES.
+        window: ((low, high), (low, high)) of plane coordinates; chosen to hold the paths (or the
+            problem's own) if not given.
+        points: grid points along each side.
+        lane: whose point is the middle of a random or eigenvector plane.
+        run: which run of it.
+        step: at which step.
+        seed: of random directions.
+
+    Returns:
+        The job; native surfaces are cheap and not kept on record.
+
+    Raises:
+        ValueError: an unknown plane, or one that needs more than is on record.
+    """
+    problem = session.problem
+    check_name(plane, PLANES, "plane")
+    place = {"dtype": torch.float64, "device": "cpu"}
+    if plane != "native":
+        steps = _plane_surface(session, plane, window, points, lane, run, step, seed)
+        return Job("surface", lane, step, steps, record=_surface_record)
+    if problem.dim == 1:
+        middle, line = torch.zeros(1, **place), torch.ones(1, **place)
+        span = (window or problem.window)[0]
+        steps = profile.steps(problem, middle, line, span, points, None)
+    else:
+        steps = native_surface.steps(problem, window, points, **place)
+    return Job("surface", "", step, steps, record=None)
+
+
+def _plane_surface(
+    session: Session,
+    kind: str,
+    window: tuple | None,
+    points: int,
+    lane: str,
+    run: int,
+    step: int,
+    seed: int,
+) -> Steps:
+    """Find the plane, then evaluate it."""
+    found = yield from _plane(session, kind, lane, run, step, seed)
+    if window is None:
+        window = 1.0 if kind == "random" else found.window(_paths(session, step))
+    return (yield from on_grid(session.problem, found, window, points))
+
+
+def make(session: Session, name: str, options: dict[str, Any]) -> Job:
+    """The measurement of a name with its options.
+
+    Raises:
+        ValueError: an unknown name, or options that do not fit.
+    """
+    makers = {"surface": surface}
+    return makers[check_name(name, makers, "measurement")](session, **options)
+
+
+def _surface_record(found: LossSurface) -> Measurement:
+    """What of a surface goes on record: the grid and the plane it stands on."""
+    plane = found.plane
+    arrays = {
+        "x": found.x,
+        "y": found.y,
+        "loss": found.loss,
+        "center": plane.center,
+        "d1": plane.d1,
+        "d2": plane.d2,
+    }
+    if plane.explained is not None:
+        arrays["explained"] = plane.explained
+    info = {"kind": plane.kind, "text": plane.text, "evaluations": found.evaluations}
+    return Measurement(to_numpy(arrays), info)
+
+
+def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: int) -> Steps[Plane]:
+    problem = session.problem
+    if kind == "pca":
+        return pca_plane(problem, _paths(session, step), seed=seed)
+    if kind == "points":
+        points = _points(session, step)
+        if len(points) < 3:
+            raise ValueError(
+                "a plane through three points needs three lanes, or one lane with three runs"
+            )
+        return plane_through(problem, *points[:3])
+    center = _theta(session, lane, step)[run]
+    if kind == "random":
+        return random_plane(problem, center, seed=seed)
+    return (yield from eigen_plane(problem, center, seed=seed))
+
+
+def _theta(session: Session, lane: str, step: int) -> torch.Tensor:
+    """The points (runs, dim) of a lane at a step, or at the nearest earlier one on record."""
+    record = session.recording.lane(lane or session.recording.lanes[0])
+    found = record.at("theta", step)
+    if found is None:
+        raise ValueError(f"lane {lane!r} has nothing on record yet")
+    return torch.tensor(found[1], device=session.device)
+
+
+def _points(session: Session, step: int) -> list[torch.Tensor]:
+    """The present point of every run, the first runs of all lanes before the second ones."""
+    lanes = [_theta(session, lane, step) for lane in session.recording.lanes]
+    most = max((len(theta) for theta in lanes), default=0)
+    return [theta[run] for run in range(most) for theta in lanes if run < len(theta)]
+
+
+def _paths(session: Session, step: int) -> torch.Tensor:
+    """Points of all paths up to a step (n, dim), evenly thinned."""
+    rows = []
+    for lane in session.recording.lanes:
+        steps, theta = session.recording.lane(lane).read("theta", 0, step + 1)
+        keep = np.unique(np.linspace(0, len(steps) - 1, PATH_ROWS).round().astype(int))
+        rows.append(theta[keep].reshape(-1, theta.shape[-1]))
+    return torch.tensor(np.concatenate(rows), device=session.device)
