@@ -8,13 +8,14 @@ when their package is first asked for; other people's come by entry points (`lab
 import contextlib
 import importlib
 import importlib.metadata
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from lab.engine.knobs import KnobField, check_keys, did_you_mean, knob_fields
+from lab.engine.knobs import KnobField, check_keys, check_name, did_you_mean, knob_fields, shown
 
 KINDS = ("problem", "loss", "optimizer", "probe")
 
@@ -26,7 +27,9 @@ _BUILT_IN = {
 }
 _entries: dict[str, dict[str, "Entry"]] = {kind: {} for kind in KINDS}
 _resolvers: dict[str, Callable[[str], "Entry | None"]] = {}
-_loaded: set[str] = set()
+_begun: set[str] = set()  # kinds whose built-in entries are there
+_loaded: set[str] = set()  # kinds that are there with all plugins
+_loading = threading.RLock()  # the window and the engine may both ask first
 _accept_unknown: ContextVar[bool] = ContextVar("accept_unknown", default=False)
 
 
@@ -62,7 +65,7 @@ class Entry:
         """Return the full set of knob values: the given ones checked, the others at their default.
 
         Raises:
-            ValueError: an unknown knob or a value out of range.
+            ValueError: an unknown knob, a value out of range, or none where there is no default.
         """
         if self.error:
             return dict(knobs)
@@ -70,7 +73,7 @@ class Entry:
         return {
             field.name: check_knob(field, knobs[field.name])
             if field.name in knobs
-            else field.default
+            else _default(field)
             for field in self.knobs
         }
 
@@ -94,8 +97,9 @@ class Choice:
     knobs: Mapping[str, Any]
 
     def entry(self) -> Entry:
-        """The catalogue's entry of that name."""
-        return find(self.kind, self.name)
+        """The catalogue's entry of that name; one that cannot be used if it is not installed."""
+        with accept_unknown():
+            return find(self.kind, self.name)
 
     def make(self) -> Any:
         """Build the object that is chosen.
@@ -107,12 +111,7 @@ class Choice:
 
     def changed(self) -> dict[str, Any]:
         """The knobs that differ from their defaults: what a file needs to say."""
-        defaults = {field.name: field.default for field in self.entry().knobs}
-        return {
-            key: value.to_data() if isinstance(value, Choice) else value
-            for key, value in self.knobs.items()
-            if key not in defaults or value != defaults[key]
-        }
+        return changed_knobs(self.entry(), self.knobs)
 
     def to_data(self) -> str | dict[str, Any]:
         """Plain data for a file: the name alone, or a table where knobs differ from defaults."""
@@ -126,16 +125,16 @@ def choose(kind: str, value: Any) -> Choice:
     Raises:
         ValueError: an unknown name or knob, or a value that is none of these.
     """
-    if isinstance(value, Choice):
-        return value
     if isinstance(getattr(value, "choice", None), Choice):
-        return value.choice
-    if isinstance(value, str):
-        value = {"name": value}
-    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        raise ValueError(f"{kind} = {value!r}: the name of a {kind} is needed")
-    knobs = {key: item for key, item in value.items() if key != "name"}
-    entry = find(kind, value["name"])
+        value = value.choice
+    if isinstance(value, Choice) and value.kind == kind:
+        entry, knobs = value.entry(), value.knobs
+    else:
+        data = {"name": value} if isinstance(value, str) else value
+        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+            raise ValueError(f"{kind} = {shown(value)}: the name of a {kind} is needed")
+        entry = find(kind, data["name"])
+        knobs = {key: item for key, item in data.items() if key != "name"}
     with located(f"{kind} {entry.name!r}"):
         return Choice(kind, entry.name, MappingProxyType(entry.check(knobs)))
 
@@ -143,6 +142,16 @@ def choose(kind: str, value: Any) -> Choice:
 def check_knob(field: KnobField, value: Any) -> Any:
     """Check one value; a knob that holds another catalogue entry yields a Choice."""
     return choose(field.knob.kind, value) if field.knob.kind else field.check(value)
+
+
+def changed_knobs(entry: Entry, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """The knobs that differ from their defaults, as plain data for a file."""
+    defaults = {field.name: field.default for field in entry.knobs}
+    return {
+        key: _as_data(value)
+        for key, value in knobs.items()
+        if key not in defaults or _as_data(value) != _as_data(defaults[key])
+    }
 
 
 @contextlib.contextmanager
@@ -167,7 +176,7 @@ def register(
 
     Args:
         kind: one of KINDS.
-        name: the key; lower case, words joined by underscores.
+        name: the key, which nothing else may have; lower case, words joined by underscores.
         title: the name as people write it; made from the key if not given.
         formula: LaTeX.
         paper: the source.
@@ -175,9 +184,16 @@ def register(
 
     Returns:
         The class itself, with its entry's name as `catalogue_name`.
+
+    Raises:
+        ValueError: no such kind, or a name that another class has.
     """
+    check_name(kind, KINDS, "kind")
 
     def enter(cls: type) -> type:
+        other = _entries[kind].get(name)
+        if other and other.factory and _path(other.factory) != _path(cls):
+            raise ValueError(f"there is another {kind} called {name!r}")
         summary = " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
         cls.catalogue_name = name
         _entries[kind][name] = Entry(
@@ -212,14 +228,10 @@ def catalogue(kind: str) -> Mapping[str, Entry]:
     Raises:
         ValueError: no such kind.
     """
-    if kind not in KINDS:
-        raise ValueError(
-            f"kind = {kind!r} is not known{did_you_mean(kind, KINDS)}; allowed: {', '.join(KINDS)}"
-        )
+    check_name(kind, KINDS, "kind")
     if kind not in _loaded:
-        importlib.import_module(_BUILT_IN[kind])
-        _loaded.add(kind)
-        _load_plugins(kind)
+        with _loading:
+            _load(kind)
     return MappingProxyType(_entries[kind])
 
 
@@ -230,20 +242,28 @@ def find(kind: str, name: str) -> Entry:
         ValueError: no such entry; the nearest name is suggested.
     """
     entries = catalogue(kind)
+    if not isinstance(name, str):
+        raise ValueError(f"{kind} = {shown(name)}: the name of a {kind} is needed")
     if name in entries:
         return entries[name]
+    reason = "it is not installed here"
     if kind in _resolvers:
-        entry = _resolvers[kind](name)
+        try:
+            entry = _resolvers[kind](name)
+        except ValueError as error:
+            if not _accept_unknown.get():
+                raise
+            entry, reason = None, str(error)
         if entry is not None:
             return entry
     if _accept_unknown.get():
-        return Entry(kind, name, name, "", "", "", (), None, error="it is not installed here")
+        return _unusable(kind, name, reason)
     listed = (
-        f"; `landscape-lab list {kind}s` lists all"
+        f"`landscape-lab list {kind}s` lists all"
         if len(entries) > 8
-        else (f"; known: {', '.join(entries)}")
+        else f"known: {', '.join(entries) or 'none'}"
     )
-    raise ValueError(f"no {kind} is called {name!r}{did_you_mean(name, entries)}{listed}")
+    raise ValueError(f"no {kind} is called {shown(name)}{did_you_mean(name, entries)}; {listed}")
 
 
 @contextlib.contextmanager
@@ -256,15 +276,54 @@ def accept_unknown() -> Iterator[None]:
         _accept_unknown.reset(token)
 
 
-def _load_plugins(kind: str) -> None:
-    """Import the entry points of other packages; a failure becomes a greyed entry."""
-    for point in importlib.metadata.entry_points(
-        group=f"lab.{kind}s" if kind != "loss" else "lab.losses"
-    ):
-        try:
-            point.load()
-        except Exception as error:
-            reason = f"its package {point.module!r} failed to load: {error}"
-            _entries[kind][point.name] = Entry(
-                kind, point.name, point.name, "", "", "", (), None, error=reason
-            )
+def _load(kind: str) -> None:
+    """Import the built-in entries, then those of other packages; plugins may ask for the former."""
+    if kind in _begun:
+        return
+    importlib.import_module(_BUILT_IN[kind])
+    _begun.add(kind)
+    group = "lab.losses" if kind == "loss" else f"lab.{kind}s"
+    for point in importlib.metadata.entry_points(group=group):
+        _load_plugin(kind, point)
+    _loaded.add(kind)
+
+
+def _load_plugin(kind: str, point: importlib.metadata.EntryPoint) -> None:
+    """Import an entry point of another package; a failure becomes a greyed entry."""
+    try:
+        point.load()
+        if not any(_comes_from(entry, point.module) for entry in _entries[kind].values()):
+            raise ValueError(f"it registers no {kind}")
+    except Exception as error:
+        name = point.name
+        if name in _entries[kind]:  # never in the place of one that works
+            name = f"{name} ({point.module})"
+        what = str(error) or type(error).__name__
+        reason = f"its package {point.module!r} failed to load: {what}"
+        _entries[kind][name] = _unusable(kind, name, reason)
+
+
+def _unusable(kind: str, name: str, reason: str) -> Entry:
+    return Entry(kind, name, name, "", "", "", (), None, error=reason)
+
+
+def _default(field: KnobField) -> Any:
+    if field.default is MISSING:
+        raise ValueError(f"{field.name} is needed ({field.knob.doc or field.knob.range_text()})")
+    return check_knob(field, field.default)
+
+
+def _as_data(value: Any) -> Any:
+    """The value of a knob as plain data."""
+    return value.to_data() if isinstance(value, Choice) else value
+
+
+def _path(cls: type) -> str:
+    """The same for a class and for what becomes of it when its module is imported anew."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _comes_from(entry: Entry, module: str) -> bool:
+    """Whether an entry was made by the package that a module belongs to."""
+    made_by = entry.factory.__module__ if entry.factory else ""
+    return made_by.partition(".")[0] == module.partition(".")[0]
