@@ -1,14 +1,55 @@
 """The problems of the catalogue, and `problem`, which makes one of whatever a user has."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from lab.engine.catalogue import choose
-from lab.engine.problem import Problem
-from lab.engine.problems import surfaces
+from torch import nn
 
-__all__ = ["problem", "surfaces"]
+from lab.engine.catalogue import Choice, choose
+from lab.engine.knobs import check_keys
+from lab.engine.problem import Problem
+from lab.engine.problems import classics, mlp, multimodal, onedim, surfaces, synthetic
+from lab.engine.problems.functions import FunctionProblem
+from lab.engine.problems.modules import module_problem
+
+__all__ = ["classics", "mlp", "multimodal", "onedim", "problem", "surfaces", "synthetic"]
 
 
 def problem(source: Any, **options: Any) -> Problem:
-    """Make a problem."""
-    return choose("problem", {"name": source, **options}).make()
+    """Make a problem of whatever a user has.
+
+    Args:
+        source: a name of the catalogue, a table `{"name": ..., knob: ...}`, a torch function
+            (dim,) -> scalar, a torch.nn.Module, or a problem, which is returned as it is.
+        **options: knobs of the entry; `dim`, `window` and `start` with a function (see
+            `FunctionProblem`); `data`, `loss` and `batch_size` with a module (see
+            `module_problem`).
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: an unknown name or option, or a source that is no problem.
+
+    Example:
+        >>> problem(lambda x: (x**2).sum(), dim=2).gradient([1.0, 2.0])
+        array([2., 4.])
+    """
+    if isinstance(source, Problem):
+        check_keys(options, [])
+        return source
+    if isinstance(source, nn.Module):
+        check_keys(options, ["data", "loss", "batch_size"])
+        return module_problem(source, **options)
+    if isinstance(source, str | Mapping | Choice):
+        chosen = choose("problem", source)
+        return choose("problem", {"name": chosen.name, **chosen.knobs, **options}).make()
+    if callable(source):
+        check_keys(options, ["dim", "window", "start"])
+        if "dim" not in options:
+            raise ValueError("dim = ... is needed with a function: how many numbers it takes")
+        return FunctionProblem(source, **options)
+    raise ValueError(
+        f"problem = {source!r}: a name of the catalogue, a torch function, a torch.nn.Module or a "
+        "file is needed"
+    )

@@ -1,0 +1,132 @@
+"""A user's module as a function of many parameter vectors."""
+
+import torch
+from torch import nn
+
+from lab.engine.layout import Layout
+from lab.engine.seeds import generator
+
+_CONVOLUTIONS = nn.modules.conv._ConvNd
+
+
+class ModuleCall:
+    """Calls a module with given parameters in place of its own.
+
+    How is settled once, on a few samples: several runs by `torch.func.vmap` if that works and gives
+    the same numbers, run by run if not. Convolutions on a CPU go run by run too: they gain nothing
+    there. A module whose constants let it work in only one precision is called in that one.
+    """
+
+    def __init__(self, module: nn.Module, inputs: torch.Tensor):
+        """Try a module.
+
+        Args:
+            module: a copy of the user's, in the mode in which it is to be evaluated.
+            inputs: (samples, ...), a few to try it on.
+
+        Raises:
+            ValueError: a module without trainable parameters, that cannot be called, that returns
+                no row for each sample, or another one at every call.
+        """
+        self.module = module
+        trained = {k: v for k, v in module.named_parameters() if v.requires_grad}
+        if not trained:
+            raise ValueError("the module has no trainable parameters")
+        self.layout = Layout.of({name: part.shape for name, part in trained.items()})
+        self._fixed = {
+            name: part.detach().clone()
+            for name, part in (*module.named_parameters(), *module.named_buffers())
+            if name not in trained
+        }
+        self._kept: dict[tuple, dict[str, torch.Tensor]] = {}
+        own = torch.cat([part.detach().reshape(-1).double() for part in trained.values()]).cpu()
+        with torch.random.fork_rng(devices=[]):
+            self._dtypes, self.trial = self._try(own, inputs.cpu())
+            self._at_once = self._can_be_batched(own, inputs.cpu())
+        self._convolves = any(isinstance(part, _CONVOLUTIONS) for part in module.modules())
+
+    def __call__(self, theta: torch.Tensor, inputs: torch.Tensor, own: bool) -> torch.Tensor:
+        """The module's outputs.
+
+        Args:
+            theta: (runs, dim).
+            inputs: (N, ...), or (runs, N, ...) where each run has its own.
+            own: which of the two.
+
+        Returns:
+            (runs, N, outputs), all axes after the samples in one.
+        """
+        dtype = theta.dtype if theta.dtype in self._dtypes else self._dtypes[0]
+        points = theta.to(dtype)
+        inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        slow = self._convolves and theta.device.type == "cpu"
+        if len(theta) > 1 and self._at_once and not slow:
+            outputs = torch.func.vmap(self._one, in_dims=(0, 0 if own else None))(points, inputs)
+        else:
+            each = inputs if own else [inputs] * len(points)
+            outputs = torch.stack([self._one(*pair) for pair in zip(points, each, strict=True)])
+        return outputs.flatten(2).to(theta.dtype) if outputs.ndim > 2 else outputs[..., None]
+
+    def _one(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Outputs (N, ...) for one vector (dim,)."""
+        fixed = self._fixed_like(theta)
+        if self.module.training:  # what a forward pass writes into its buffers is thrown away
+            fixed = {name: part.clone() for name, part in fixed.items()}
+        parts = {**fixed, **self.layout.split(theta)}
+        return torch.func.functional_call(self.module, parts, (inputs,))
+
+    def _fixed_like(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Buffers and fixed parameters on a tensor's device, in its precision."""
+        key = (theta.device, theta.dtype)
+        if key not in self._kept:
+            self._kept[key] = {
+                name: part.to(theta.device, theta.dtype if part.is_floating_point() else None)
+                for name, part in self._fixed.items()
+            }
+        return self._kept[key]
+
+    def _try(
+        self, own: torch.Tensor, inputs: torch.Tensor
+    ) -> tuple[list[torch.dtype], torch.Tensor]:
+        """In which precisions the module works, double first, and what it gives."""
+        found: dict[torch.dtype, torch.Tensor] = {}
+        for dtype in (torch.float64, torch.float32):
+            cast = inputs.to(dtype) if inputs.is_floating_point() else inputs
+            try:
+                found[dtype] = self._one(own.to(dtype), cast)
+                again = self._one(own.to(dtype), cast)
+            except Exception as error:
+                trouble = error
+        if not found:
+            line = f"{type(trouble).__name__}: {trouble}".splitlines()[0]
+            raise ValueError(
+                f"the module cannot be called with inputs of shape {tuple(inputs.shape)}: {line}"
+            ) from trouble
+        outputs = next(iter(found.values()))
+        if not isinstance(outputs, torch.Tensor) or outputs.shape[:1] != inputs.shape[:1]:
+            shape = f"shape {tuple(getattr(outputs, 'shape', ()))}"
+            what = shape if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+            raise ValueError(
+                f"the module returned {what} for {len(inputs)} samples; "
+                "a tensor with one row for each sample is needed"
+            )
+        if not torch.allclose(list(found.values())[-1], again, rtol=1e-4, equal_nan=True):
+            raise ValueError(
+                "the module returns other values at every call (dropout in training mode?): "
+                "call its eval() first"
+            )
+        return list(found), outputs.detach()
+
+    def _can_be_batched(self, own: torch.Tensor, inputs: torch.Tensor) -> bool:
+        """Whether vmap works on the module and gives the numbers of separate calls."""
+        dtype = self._dtypes[0]
+        noise = torch.randn(3, len(own), generator=generator(0, "trial"), dtype=torch.float64)
+        rows = (own + 0.1 * noise).to(dtype)
+        cast = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        try:
+            single = torch.stack([self._one(row, cast) for row in rows])
+            together = torch.func.vmap(self._one, in_dims=(0, None))(rows, cast)
+        except Exception:  # vmap refuses with several kinds of error
+            return False
+        tolerance = 1e-9 if dtype is torch.float64 else 1e-4
+        return torch.allclose(single, together, rtol=tolerance, atol=tolerance, equal_nan=True)
