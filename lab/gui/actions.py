@@ -1,10 +1,10 @@
 """Every command of the user, once: its text, key, icon and menu.
 
-Menus, tool buttons and the command palette are all made of this table. What a command does is a
-method of the window whose name is the command's, with dots turned into underscores.
+Menus, tool buttons and the command palette are all made of this table. The command "file.open" is
+the method `open` of the object that carries out the commands of the File menu.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject
@@ -97,14 +97,15 @@ MENUS = ("File", "Edit", "Experiment", "View", "Help")
 class Actions(QObject):
     """The commands as Qt actions."""
 
-    def __init__(self, owner: QObject, theme: Theme):
+    def __init__(self, groups: Mapping[str, QObject], theme: Theme, parent: QObject):
         """Make an action for each command.
 
         Args:
-            owner: the window, which has a method for each command.
+            groups: menu -> the object that has a method for each of its commands.
             theme: whose colours the icons take.
+            parent: the window.
         """
-        super().__init__(owner)
+        super().__init__(parent)
         self._actions: dict[str, QAction] = {}
         for spec in COMMANDS:
             action = QAction(spec.text, self)
@@ -114,8 +115,8 @@ class Actions(QObject):
             shown = QKeySequence(spec.keys[0]) if spec.keys else None
             keys = shown.toString(QKeySequence.SequenceFormat.NativeText) if shown else ""
             action.setToolTip(f"{spec.tip or spec.text.rstrip('…')}{f'  ({keys})' if keys else ''}")
-            method: Callable = getattr(owner, spec.name.replace(".", "_"))
-            action.triggered.connect(method)
+            menu, _, method = spec.name.partition(".")
+            action.triggered.connect(getattr(groups[menu], method))
             self._actions[spec.name] = action
         self.tint(theme)
 

@@ -1,7 +1,6 @@
 """What is open, and every change of it: each one undoable, each one a command to the engine."""
 
 import itertools
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,8 +13,8 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from lab.engine.experiment import Experiment
 from lab.engine.messages import Happened
 from lab.engine.plan import Lane, ProbePlan, branch_name
+from lab.gui.autosave import Autosave
 from lab.gui.bridge import Bridge
-from lab.gui.settings import autosave_folder
 from lab.gui.state import ViewState
 
 UNDO_LEVELS = 50
@@ -71,8 +70,15 @@ class Document(QObject):
 
     title_changed = Signal(str)
 
-    def __init__(self, bridge: Bridge, state: ViewState, parent: QObject | None = None):
-        """Nothing is open yet."""
+    def __init__(self, bridge: Bridge, state: ViewState, autosave: Autosave, parent: QObject):
+        """Nothing is open yet.
+
+        Args:
+            bridge: where commands go.
+            state: what is selected.
+            autosave: says where recordings are kept while they grow.
+            parent: Qt's owner.
+        """
         super().__init__(parent)
         self.stack = QUndoStack(self)
         self.stack.setUndoLimit(UNDO_LEVELS)
@@ -80,8 +86,8 @@ class Document(QObject):
         self._opening = 0  # number of the command that opens something new
         self._bridge = bridge
         self._state = state
+        self._autosave = autosave
         self._numbers = itertools.count(1)
-        self._files = itertools.count(1)
         self._session = 0  # the number of the present session
         bridge.answered.connect(self._answered)
         bridge.refused.connect(self._refused)
@@ -104,23 +110,40 @@ class Document(QObject):
 
     # -- opening -------------------------------------------------------------------------------
 
-    def open(self, source: Experiment | Path, *, reach: int = 0) -> None:
-        """Open an experiment or a file as something new: the history begins again."""
+    def open(self, source: Experiment | Path, *, reach: int = 0) -> int:
+        """Open an experiment or a file as something new: the history begins again.
+
+        Returns:
+            The number of the command.
+        """
         source = source if isinstance(source, Experiment) else str(source)
-        file = self._working_file()
+        file = self._autosave.new_file()
         self._opening = self._bridge.post("open", source, next(self._numbers), file, reach)
+        return self._opening
+
+    def take_path(self, path: Path | None) -> None:
+        """What is open is now what this file holds."""
+        self.path = path
+        self.stack.setClean()
+        self._tell_title()
 
     # -- changes -------------------------------------------------------------------------------
 
     def replace(self, text: str, experiment: Experiment, merge: tuple = ()) -> None:
         """Run another experiment in place of the present one."""
         reach = self._bridge.frame.position
-        do = [("open", experiment, next(self._numbers), self._working_file(), reach)]
+        do = [("open", experiment, next(self._numbers), self._autosave.new_file(), reach)]
         self._push(text, do, [("switch", self._session, reach)], merge)
 
     def change(self, text: str, merge: tuple = (), **fields: Any) -> None:
         """Change fields of the experiment (problem, seed, device, dtype ...) and run it anew."""
         self.replace(text, replace(self.experiment, **fields), merge)
+
+    def restart(self) -> None:
+        """Run the same experiment again from step 0."""
+        file = self._autosave.new_file()
+        do = [("open", self.experiment, next(self._numbers), file, 0)]
+        self._push("run again", do, [("switch", self._session, self._bridge.frame.position)])
 
     def set_problem(self, problem: Any, merge: tuple = ()) -> None:
         """Change the problem; starting points of another problem are forgotten."""
@@ -224,15 +247,6 @@ class Document(QObject):
         wish = optimizer.rpartition(".")[2]
         names = itertools.chain([wish], (f"{wish}-{i}" for i in itertools.count(2)))
         return next(name for name in names if name not in taken)
-
-    def _working_file(self) -> str | None:
-        """Where the next session is recorded while it grows; None where nothing can be written."""
-        try:
-            folder = autosave_folder()
-        except OSError:
-            return None
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        return str(folder / f"{stamp}-{os.getpid()}-{next(self._files)}.lab")
 
     def _tell_title(self, *_: Any) -> None:
         self.title_changed.emit(self.title)

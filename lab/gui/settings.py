@@ -1,11 +1,11 @@
-"""What the lab remembers between two starts, and where it keeps its own files."""
+"""What the lab remembers between two starts."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_config_path
 
 RECENT = 10
 _DEFAULTS: dict[str, Any] = {"theme": "system", "recent": [], "geometry": "", "speed": 60.0}
@@ -59,15 +59,3 @@ class Settings:
     @property
     def _path(self) -> Path:
         return self.folder / "settings.json"
-
-
-def autosave_folder() -> Path:
-    """Where recordings are kept while they grow, made if it is not there.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    chosen = os.environ.get("LANDSCAPE_LAB_DATA")
-    folder = (Path(chosen) if chosen else user_data_path("landscape-lab")) / "autosave"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -17,6 +17,9 @@ class ViewState:
         run: the selected run of that lane.
         hidden: lanes that are not drawn.
         dark: whether the dark theme is on.
+        plane: the plane the landscape is drawn on, one of the engine's `PLANES`.
+        log_scale: whether the landscape is drawn on a logarithmic scale.
+        colour_map: of the landscape, one of `COLOUR_MAPS`.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -27,6 +30,9 @@ class ViewState:
     run: int = 0
     hidden: frozenset[str] = field(default_factory=frozenset)
     dark: bool = True
+    plane: str = "native"
+    log_scale: bool = False
+    colour_map: str = "viridis"
 
     def shows(self, lane: str) -> bool:
         """Whether a lane is drawn."""

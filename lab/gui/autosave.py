@@ -1,0 +1,92 @@
+"""Where recordings are kept while they grow, and what an earlier lab left behind.
+
+Every lab that runs has a folder of its own with a lock that dies with the process. A folder whose
+lock is free and which still holds a recording belongs to a lab that was killed, or closed without
+saving.
+"""
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+from platformdirs import user_data_path
+from PySide6.QtCore import QLockFile
+
+KEPT = 5  # recordings of earlier labs; older ones are deleted
+
+
+class Autosave:
+    """The working files of this lab."""
+
+    def __init__(self, root: Path | None = None):
+        """Make this lab's folder; without one the lab works in memory.
+
+        Args:
+            root: the folder of all labs; the user's data folder if not given (or what
+                LANDSCAPE_LAB_DATA names).
+        """
+        chosen = os.environ.get("LANDSCAPE_LAB_DATA")
+        self._root = root or (Path(chosen) if chosen else user_data_path("landscape-lab"))
+        self._root = self._root / "autosave"
+        self._folder: Path | None = self._root / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self._count = itertools.count(1)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            self._folder = None
+            return
+        self._lock = _lock(self._folder)
+        self._lock.tryLock(0)
+
+    def new_file(self) -> str | None:
+        """A path for another recording; None where nothing can be written."""
+        return str(self._folder / f"{next(self._count)}.lab") if self._folder else None
+
+    def left_behind(self) -> list[Path]:
+        """Recordings of labs that are gone, the newest first; old ones are deleted."""
+        found = []
+        for folder in self._root.glob("*/") if self._folder else ():
+            if folder == self._folder:
+                continue
+            lock = _lock(folder)
+            if lock.tryLock(0):
+                found += [path for path in folder.glob("*.lab") if path.stat().st_size]
+                lock.unlock()
+        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in found[KEPT:]:
+            self.discard(path)
+        return found[:KEPT]
+
+    def discard(self, path: Path) -> None:
+        """Delete a recording that was left behind, and its folder with the last one."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        _remove_if_empty(path.parent)
+
+    def release(self, *, keep: bool) -> None:
+        """Let go of the folder.
+
+        Args:
+            keep: leave the recordings for the next start.
+        """
+        if self._folder is None:
+            return
+        if not keep:
+            for path in self._folder.glob("*.lab"):
+                self.discard(path)
+        self._lock.unlock()
+        _remove_if_empty(self._folder)
+
+
+def _lock(folder: Path) -> QLockFile:
+    lock = QLockFile(str(folder / "lock"))
+    lock.setStaleLockTime(0)  # a lock is stale only when its process is gone
+    return lock
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return  # it still holds something

@@ -1,0 +1,111 @@
+"""The commands of the Experiment menu: moving along the run, and changing it."""
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from lab.gui.bridge import Bridge
+from lab.gui.document import Document
+from lab.gui.state import ViewState
+
+
+class RunCommands(QObject):
+    """Play, step, follow, branch."""
+
+    speed_nudged = Signal(int)  # notches of the speed slider
+    optimizer_asked = Signal()
+
+    def __init__(self, bridge: Bridge, document: Document, state: ViewState, parent: QObject):
+        """Act on a document and a cursor."""
+        super().__init__(parent)
+        self._bridge, self._document, self._state = bridge, document, state
+        bridge.frame_changed.connect(self._stay_with)
+
+    @Slot(int)
+    def go_to(self, step: int) -> None:
+        """Move the cursor to a step; the engine goes on by itself if it is running."""
+        frame = self._bridge.frame
+        if step > frame.head and not frame.playing:
+            self._bridge.post("seek", step)
+            self._state.follow = True
+            return
+        self._state.follow = False
+        self._state.cursor = max(0, min(step, frame.head))
+
+    @Slot()
+    def play(self) -> None:
+        """Play from the cursor, or pause."""
+        if self._bridge.frame.playing:
+            self._bridge.post("pause")
+            return
+        if not self._state.follow:
+            self._bridge.post("seek", self._state.cursor)
+            self._state.follow = True
+        self._bridge.post("play")
+
+    @Slot()
+    def forward(self) -> None:
+        """One step on."""
+        self._move(1)
+
+    @Slot()
+    def back(self) -> None:
+        """One step back."""
+        self._move(-1)
+
+    @Slot()
+    def first(self) -> None:
+        """To the start."""
+        self.go_to(0)
+
+    @Slot()
+    def last(self) -> None:
+        """To the newest step."""
+        frame = self._bridge.frame
+        if not frame.playing:
+            self._bridge.post("seek", frame.head)
+        self._state.follow = True
+        self._state.cursor = frame.head
+
+    @Slot()
+    def follow(self) -> None:
+        """Stay with the newest step, or stand still."""
+        if self._state.follow:
+            self._state.follow = False
+        else:
+            self.last()
+
+    @Slot()
+    def faster(self) -> None:
+        """Raise the speed."""
+        self.speed_nudged.emit(10)
+
+    @Slot()
+    def slower(self) -> None:
+        """Lower the speed."""
+        self.speed_nudged.emit(-10)
+
+    @Slot()
+    def add_lane(self) -> None:
+        """Choose an optimizer to add."""
+        self.optimizer_asked.emit()
+
+    @Slot()
+    def branch(self) -> None:
+        """Go on from the cursor's step in a new lane."""
+        if self._state.lane:
+            self._state.lane = self._document.branch(self._state.lane, self._state.cursor)
+
+    @Slot()
+    def restart(self) -> None:
+        """Run the same experiment again from step 0."""
+        if self._document.experiment is not None:
+            self._document.restart()
+
+    def _move(self, count: int) -> None:
+        if self._bridge.frame.playing:
+            self._bridge.post("pause")
+        self.go_to(max(0, self._state.cursor + count))
+
+    @Slot(object)
+    def _stay_with(self, frame: object) -> None:
+        if self._state.follow:
+            self._state.cursor = frame.position

@@ -1,0 +1,167 @@
+"""The one funnel for notices: a small card in the corner, with details behind a button."""
+
+import sys
+import threading
+import traceback
+from types import TracebackType
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lab.gui.icons import icon
+from lab.gui.theme import number_font
+from lab.palette import DARK, Theme
+
+SECONDS = 6  # that a mere remark stays; errors stay until they are closed
+MOST = 4  # notices shown at once; older ones go
+WIDTH = 380
+
+
+class Notice(QFrame):
+    """One notice."""
+
+    def __init__(self, text: str, severity: str, details: str, theme: Theme, parent: QWidget):
+        """Show a sentence; severity is "info" or "error"."""
+        super().__init__(parent, objectName="notice")
+        self.text, self.details = text, details
+        self.setProperty("severity", severity)
+        self.setFixedWidth(WIDTH)
+        label = QLabel(text)
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton(objectName="flat")
+        close.setIcon(icon("close", theme, theme.muted))
+        close.setToolTip("Close")
+        close.clicked.connect(self.close)
+        row = QHBoxLayout()
+        row.addWidget(label, 1)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(12, 8, 8, 8)
+        inside.addLayout(row)
+        if details:
+            show = QPushButton("Show details")
+            show.clicked.connect(self._show_details)
+            inside.addWidget(show, 0, Qt.AlignmentFlag.AlignLeft)
+        if severity != "error":
+            QTimer.singleShot(SECONDS * 1000, self, self.close)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+    @Slot()
+    def _show_details(self) -> None:
+        box = details_box(self.text, self.details, self.window())
+        box.open()
+
+
+class Notices(QObject):
+    """Shows notices in the lower right corner of a window, and catches what nobody else did."""
+
+    _from_thread = Signal(str, str)
+
+    def __init__(self, window: QWidget):
+        """Watch over a window."""
+        super().__init__(window)
+        self.theme = DARK
+        self._window = window
+        self._shown: list[Notice] = []
+        self._hooks = (sys.excepthook, threading.excepthook)
+        self._from_thread.connect(self.error)
+        window.installEventFilter(self)
+
+    def catch_all(self) -> None:
+        """Turn exceptions that nobody caught, in any thread, into notices."""
+        sys.excepthook = self._uncaught
+        threading.excepthook = self._uncaught_in_thread
+
+    def release(self) -> None:
+        """Give the hooks back."""
+        sys.excepthook, threading.excepthook = self._hooks
+
+    def info(self, text: str) -> None:
+        """A remark that goes by itself."""
+        self._show(text, "info", "")
+
+    @Slot(str, str)
+    def error(self, text: str, details: str = "") -> None:
+        """Something went wrong: one sentence, with a traceback behind a button."""
+        self._show(text, "error", details)
+
+    def texts(self) -> list[str]:
+        """The sentences that can be read now."""
+        return [notice.text for notice in self._alive()]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in the corner when the window is resized."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def _show(self, text: str, severity: str, details: str) -> None:
+        alive = self._alive()
+        for same in [notice for notice in alive if notice.text == text]:
+            same.close()
+        for old in self._alive()[: -MOST + 1]:
+            old.close()
+        notice = Notice(text, severity, details, self.theme, self._window)
+        notice.destroyed.connect(self._place)
+        self._shown.append(notice)
+        notice.adjustSize()
+        notice.show()
+        notice.raise_()
+        self._place()
+
+    def _alive(self) -> list[Notice]:
+        self._shown = [n for n in self._shown if _is_alive(n) and not n.isHidden()]
+        return self._shown
+
+    @Slot()
+    def _place(self) -> None:
+        bottom = self._window.height() - 90
+        for notice in reversed(self._alive()):
+            bottom -= notice.height() + 8
+            notice.move(self._window.width() - WIDTH - 16, bottom)
+
+    def _uncaught(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._window.close()
+            return
+        details = "".join(traceback.format_exception(kind, error, trace))
+        self._from_thread.emit(f"Something went wrong: {kind.__name__}: {error}", details)
+
+    def _uncaught_in_thread(self, args: threading.ExceptHookArgs) -> None:
+        details = "".join(
+            traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
+        )
+        sentence = f"Something went wrong: {args.exc_type.__name__}: {args.exc_value}"
+        self._from_thread.emit(sentence, details)
+
+
+def details_box(text: str, details: str, parent: QWidget) -> QMessageBox:
+    """A dialog with a sentence and the text behind it, which can be copied."""
+    box = QMessageBox(QMessageBox.Icon.NoIcon, "Details", text, parent=parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    view = QPlainTextEdit(details)
+    view.setReadOnly(True)
+    view.setFont(number_font(12))
+    view.setMinimumSize(640, 260)
+    box.layout().addWidget(view, 1, 0, 1, box.layout().columnCount())
+    box.setStandardButtons(QMessageBox.StandardButton.Close)
+    return box
+
+
+def _is_alive(widget: QWidget) -> bool:
+    import shiboken6
+
+    return shiboken6.isValid(widget)

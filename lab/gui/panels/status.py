@@ -1,0 +1,93 @@
+"""The status bar: what the engine is doing, and what is under the pointer."""
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from lab.engine.messages import Frame
+from lab.gui.bridge import Bridge
+from lab.gui.theme import CAPTION_POINTS, number_font
+from lab.palette import DARK, Theme
+
+_WORDS = {
+    "hessian_spectrum": "spectrum",
+    "roughness": "roughness",
+    "connectivity": "connectivity",
+    "surface": "landscape",
+    "evaluation": "evaluation",
+}
+
+
+class Status(QStatusBar):
+    """The bottom line of the window."""
+
+    def __init__(self, bridge: Bridge, parent: QWidget):
+        """Make the bar."""
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self._bridge = bridge
+        self._theme = DARK
+        self._state, self._device, self._speed, self._load, self._size = (
+            self._label() for _ in range(5)
+        )
+        self._state.setText("starting the engine …")
+        self._pointer = self._label()
+        self._fps = self._label()
+        self.addPermanentWidget(self._pointer)
+        self.addPermanentWidget(self._fps)
+        bridge.frame_changed.connect(self._show)
+        bridge.tick.connect(self._tick)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+
+    @Slot(str)
+    def point_at(self, text: str) -> None:
+        """Say what is under the pointer."""
+        self._pointer.setText(text)
+
+    def _label(self) -> QLabel:
+        label = QLabel()
+        label.setFont(number_font(CAPTION_POINTS))
+        self.addWidget(label)
+        return label
+
+    @Slot(object)
+    def _show(self, frame: Frame) -> None:
+        if frame.recording is None:
+            return
+        header = frame.recording.header
+        threads = header["threads"]
+        device = header["device"].upper()
+        self._state.setText(_state(frame, self._theme))
+        self._device.setText(f"{device} · {threads} thread{'s' if threads > 1 else ''}")
+        self._speed.setText(f"{frame.steps_per_second:,.0f} steps/s" if frame.playing else "")
+        self._load.setText(f"engine {100 * frame.load:.0f} %")
+
+    @Slot(int)
+    def _tick(self, count: int) -> None:
+        if count % 30:
+            return
+        recording = self._bridge.frame.recording
+        if recording is not None:
+            self._size.setText(f"recording {_megabytes(recording.nbytes)}")
+        self._fps.setText(f"{self._bridge.frames_per_second:.0f} fps")
+
+
+def _state(frame: Frame, theme: Theme) -> str:
+    """A dot and a word: running, measuring, computing or paused."""
+    if frame.playing:
+        colour, word = theme.lanes[2], "running"
+    elif frame.job is not None:
+        count = f" (+{frame.job.count - 1})" if frame.job.count > 1 else ""
+        name = _WORDS.get(frame.job.name, frame.job.name)
+        colour, word = theme.accent, f"computing {name} {100 * frame.job.done:.0f} %{count}"
+    elif frame.head < frame.position:
+        colour, word = theme.accent, "computing …"
+    else:
+        colour, word = theme.muted, "paused"
+    return f'<span style="color:{colour}">●</span> {word}'
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count < 1e8 else f"{count / 1e6:.0f} MB"
