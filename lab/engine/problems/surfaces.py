@@ -1,26 +1,27 @@
-"""Surfaces of one or two variables in closed form, value and gradient.
+"""Surfaces: functions of one or two variables in closed form, value and gradient.
 
 A gradient written by hand costs a fraction of what gradient bookkeeping does on two numbers; the
-tests hold every one of them against automatic differentiation.
+tests hold every one of them against automatic differentiation. The surfaces themselves are in
+`classics`, `multimodal`, `synthetic` and `onedim`; `formula` makes one of what a user types.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 
-from lab.engine.catalogue import register
-from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
-from lab.engine.problem import Batch, Optimum, Problem
+from lab.engine.problem import Batch, Problem
 
 Tensors = tuple[torch.Tensor, ...]
 
 
 class Surface(Problem):
-    """A function of one or two variables."""
+    """A function of one or two variables.
+
+    `derivatives` is the hot loop of the lab: on two numbers every tensor operation costs about the
+    same, one with a Python number more than one without, so shared parts are computed once.
+    """
 
     family = "surface"
     first_start: tuple[float, ...]  # where run 0 starts; the others start anywhere in the window
@@ -60,39 +61,3 @@ class Surface(Problem):
     def gradient_graph(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
         """The closed-form gradient, differentiable once more."""
         return torch.stack(self.derivatives(*theta.unbind(1))[1], dim=1)
-
-
-@register(
-    "problem",
-    "rosenbrock",
-    family="surface",
-    formula=r"(a - x)^2 + b\,(y - x^2)^2",
-    paper="Rosenbrock 1960, The Computer Journal 3(3)",
-)
-@dataclass(frozen=True)
-class Rosenbrock(Surface):
-    """A curved narrow valley: easy to find, slow to follow."""
-
-    a: Annotated[float, Knob(-10, 10, symbol="a", doc="where the minimum lies: (a, a²)")] = 1.0
-    b: Annotated[float, Knob(1e-3, 1e6, scale="log", symbol="b", doc="steepness of the walls")] = (
-        100.0
-    )
-
-    window = ((-2.0, 2.0), (-1.0, 3.0))
-    first_start = (-1.5, 2.0)
-    log_scale = True
-
-    @property
-    def optima(self) -> tuple[Optimum, ...]:
-        """The minimum at (a, a²)."""
-        return (Optimum((self.a, self.a**2), 0.0),)
-
-    def values(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """See the formula."""
-        return (self.a - x) ** 2 + self.b * (y - x * x) ** 2
-
-    def derivatives(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Tensors]:
-        """Value and partial derivatives."""
-        off, rise = x - self.a, y - x * x
-        slope = (2 * self.b) * rise
-        return off * off + self.b * rise * rise, (2 * (off - slope * x), slope)
