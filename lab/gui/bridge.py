@@ -42,7 +42,7 @@ class Bridge(QObject):
         self._clock = QTimer(self)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.setInterval(FRAME_MS)
-        self._clock.timeout.connect(self._look)
+        self._clock.timeout.connect(self.look)
 
     def start(self) -> None:
         """Start the engine and the clock."""
@@ -64,7 +64,7 @@ class Bridge(QObject):
         return self._experiment
 
     @Slot()
-    def _look(self) -> None:
+    def look(self) -> None:
         """One frame: tell what happened, then what is new, then let views draw."""
         for happened in self._worker.news():
             self._tell(happened)
