@@ -1,0 +1,84 @@
+"""Lanczos iterations with full re-orthogonalisation, for one vector or a batch of them.
+
+Without re-orthogonalisation rounding brings the large eigenvalues up again and again, and a
+spectrum grows outliers that are not there. Two sweeps of Gram-Schmidt against all earlier vectors
+keep the basis orthogonal to working precision ("twice is enough", Parlett 1998, section 6.9).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+Product = Callable[[torch.Tensor], torch.Tensor]  # v (n, dim) -> Hv (n, dim)
+
+_ROOM = 32  # basis vectors that there is room for at first
+
+
+class Tridiagonal(NamedTuple):
+    """What m Lanczos steps of n vectors know.
+
+    Attributes:
+        basis: (n, m, dim), orthonormal rows.
+        diagonal: (n, m), float64.
+        off_diagonal: (n, m), float64; the last column couples to the step that was not made.
+    """
+
+    basis: torch.Tensor
+    diagonal: torch.Tensor
+    off_diagonal: torch.Tensor
+
+
+def lanczos(
+    product: Product,
+    start: torch.Tensor,
+    steps: int,
+    against: torch.Tensor | None = None,
+) -> Iterator[Tridiagonal]:
+    """Tridiagonalise a symmetric operator from each of several starting vectors.
+
+    Where a vector has found an invariant subspace its further rows are zero and coupled by zero, so
+    that they carry no weight.
+
+    Args:
+        product: applies the operator to all vectors at once.
+        start: (n, dim), not zero.
+        steps: how many products of each, at most dim.
+        against: (r, dim), orthonormal rows that all vectors are kept orthogonal to.
+
+    Yields:
+        What is known after each step; the tensors are views that the next step extends.
+    """
+    n, dim = start.shape
+    basis = start.new_zeros(n, min(steps, _ROOM), dim)
+    diagonal = torch.zeros(n, steps, dtype=torch.float64, device=start.device)
+    off_diagonal = torch.zeros_like(diagonal)
+    vector = start if against is None else _without(start[:, None], against[None])[:, 0]
+    vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
+    scale = torch.zeros(n, dtype=torch.float64, device=start.device)
+    for step in range(steps):
+        if step == basis.shape[1]:  # twice the room: most searches end long before their limit
+            more = min(step, steps - step)
+            basis = torch.cat([basis, start.new_zeros(n, more, dim)], dim=1)
+        basis[:, step] = vector
+        image = product(vector)
+        diagonal[:, step] = (image.double() * vector.double()).sum(dim=1)
+        if against is not None:
+            image = _without(image[:, None], against[None])[:, 0]
+        image = _without(image[:, None], basis[:, : step + 1])[:, 0]
+        length = torch.linalg.vector_norm(image, dim=1).double()
+        scale = torch.maximum(scale, diagonal[:, step].abs() + length)
+        ended = length <= 10 * torch.finfo(start.dtype).eps * scale * dim**0.5
+        off_diagonal[:, step] = torch.where(ended, 0.0, length)
+        inverse = torch.where(ended, 0.0, 1 / torch.where(ended, 1.0, length))
+        vector = image * inverse[:, None].to(image)
+        yield Tridiagonal(
+            basis[:, : step + 1], diagonal[:, : step + 1], off_diagonal[:, : step + 1]
+        )
+
+
+def _without(vectors: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """Vectors (n, 1, dim) less their parts along orthonormal rows (n or 1, m, dim), twice."""
+    for _ in range(2):
+        vectors = vectors - (vectors @ basis.mT) @ basis
+    return vectors

@@ -1,0 +1,307 @@
+"""Planes through parameter space: the ground a landscape is drawn on.
+
+A plane is a centre and two directions. It knows where a point of parameter space falls on it and
+how far the point lies off it, because a path drawn on a plane it does not lie in is a shadow.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lab.engine.analysis.base import Steps, as_point, check_positive
+from lab.engine.analysis.curvature import top_eigenvalues
+from lab.engine.analysis.directions import given_directions, normalized, random_direction
+from lab.engine.layout import Layout
+from lab.engine.problem import Problem, as_runs
+
+_SHORT = 1e-6  # a direction below this share of the other one counts as none
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The points center + a·d1 + b·d2.
+
+    Attributes:
+        center: (dim,), the point a = b = 0.
+        d1: (dim,), what one unit of a is.
+        d2: (dim,), what one unit of b is.
+        kind: "native", "random", "pca", "points", "eigen" or "given".
+        text: what the plane is, in a few words, for the line under a picture.
+        explained: (2,), for "pca" the share of the path's variance along each direction.
+        scales: (2,), for "eigen" the eigenvalues.
+    """
+
+    center: torch.Tensor
+    d1: torch.Tensor
+    d2: torch.Tensor
+    kind: str = "given"
+    text: str = "two given directions"
+    explained: torch.Tensor | None = None
+    scales: torch.Tensor | None = None
+
+    def points(self, a: Any, b: Any) -> torch.Tensor:
+        """The points of parameter space at plane coordinates: (n,) and (n,) -> (n, dim)."""
+        center, basis = self.tensors()
+        pair = torch.stack([torch.as_tensor(item).to(center) for item in (a, b)], dim=-1)
+        return center + pair @ basis
+
+    def coordinates(self, theta: Any) -> Any:
+        """Where points fall on the plane (least squares; the directions need not be orthogonal).
+
+        Args:
+            theta: (..., dim).
+
+        Returns:
+            (..., 2), the coordinates a and b, of the kind given.
+        """
+        rows, shape, give_back = self._rows(theta)
+        return give_back(self._solve(rows).reshape(*shape, 2))
+
+    def off_plane(self, theta: Any) -> Any:
+        """Distance of points from the plane, in units of theta.
+
+        Args:
+            theta: (..., dim).
+
+        Returns:
+            (...), of the kind given.
+        """
+        rows, shape, give_back = self._rows(theta)
+        center, basis = self.tensors(torch.float64)
+        rest = rows - center - self._solve(rows) @ basis
+        return give_back(torch.linalg.vector_norm(rest, dim=1).reshape(shape))
+
+    def window(self, theta: Any, margin: float = 0.15) -> tuple[tuple[float, float], ...]:
+        """The rectangle of coordinates that holds points, with a margin on every side.
+
+        Args:
+            theta: (..., dim); points that are not finite are left out.
+            margin: in parts of the longer side.
+
+        Returns:
+            (low, high) of a and of b.
+
+        Raises:
+            ValueError: no point is finite.
+        """
+        rows, _, _ = self._rows(theta)
+        rows = self._solve(rows)
+        rows = rows[rows.isfinite().all(dim=1)]
+        if not len(rows):
+            raise ValueError("a window needs at least one finite point")
+        low, high = rows.amin(dim=0), rows.amax(dim=0)
+        room = margin * float((high - low).max()) or 1.0
+        return tuple((float(x) - room, float(y) + room) for x, y in zip(low, high, strict=True))
+
+    def tensors(self, dtype: torch.dtype | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Centre (dim,) and basis (2, dim), also where the fields were turned into numpy."""
+        center, d1, d2 = (torch.as_tensor(x) for x in (self.center, self.d1, self.d2))
+        return center.to(dtype), torch.stack([d1, d2]).to(dtype)
+
+    def _rows(self, theta: Any) -> tuple[torch.Tensor, tuple[int, ...], Any]:
+        """Points as (n, dim) in float64, their leading axes, and the way back to their kind."""
+        is_torch = isinstance(theta, torch.Tensor)
+        tensor = torch.as_tensor(theta)
+        rows, _ = as_runs(tensor.reshape(-1, tensor.shape[-1]), len(self.center))
+        dtype = rows.dtype
+
+        def give_back(result: torch.Tensor) -> Any:
+            result = result.to(dtype)
+            return result if is_torch else result.numpy()[()]
+
+        center, _ = self.tensors()
+        return rows.to(center.device, torch.float64), tuple(tensor.shape[:-1]), give_back
+
+    def _solve(self, rows: torch.Tensor) -> torch.Tensor:
+        """Coordinates (n, 2) of points (n, dim), by the 2 x 2 normal equations."""
+        center, basis = self.tensors(torch.float64)
+        return torch.linalg.solve(basis @ basis.T, basis @ (rows - center).T).T
+
+
+def native_plane(problem: Problem, like: torch.Tensor | None = None) -> Plane:
+    """The plane of a problem of two variables: its coordinates are the variables.
+
+    Raises:
+        ValueError: another number of variables.
+    """
+    if problem.dim != 2:
+        raise ValueError(f"a native plane needs 2 variables; this problem has {problem.dim}")
+    like = torch.zeros(2, dtype=torch.float64) if like is None else like
+    one, two = torch.eye(2).to(like)
+    names = " and ".join(problem.layout.names) if len(problem.layout.names) == 2 else "1 and 2"
+    return Plane(torch.zeros(2).to(like), one, two, "native", f"the variables {names}")
+
+
+def random_plane(
+    problem: Problem,
+    center: Any,
+    normalize: str | None = "filter",
+    bias: str = "zero",
+    seed: int = 0,
+) -> Plane:
+    """A plane along two random directions.
+
+    Args:
+        problem: whose parameters.
+        center: (dim,).
+        normalize: see `directions.normalized`.
+        bias: see `directions.normalized`.
+        seed: of the directions.
+
+    Raises:
+        ValueError: a centre of another length, or an unknown word.
+    """
+    theta = as_point(problem, center)
+    draws = [random_direction(problem.dim, seed, "plane", i, like=theta) for i in range(2)]
+    pair = normalized(problem.layout, torch.stack(draws), theta, normalize, bias)
+    text = f"two random directions, {_scaling(problem.layout, normalize)}, seed {seed}"
+    return Plane(theta, *pair, "random", text)
+
+
+def given_plane(
+    problem: Problem, center: Any, directions: Any, normalize: str | None = None
+) -> Plane:
+    """A plane along two given directions.
+
+    Raises:
+        ValueError: not two directions, or two that are parallel, zero or not finite.
+    """
+    theta = as_point(problem, center)
+    if len(directions) != 2:
+        raise ValueError(f"directions: two of length {problem.dim} are needed")
+    pair = given_directions(problem, directions, theta)
+    pair = normalized(problem.layout, pair, theta, normalize)
+    _check_apart(pair)
+    text = f"two given directions, {_scaling(problem.layout, normalize)}"
+    return Plane(theta, *pair, "given", text)
+
+
+def pca_plane(problem: Problem, path: Any, center: Any = None, seed: int = 0) -> Plane:
+    """The plane along which the points of a path vary most (orthonormal directions).
+
+    Coordinates are distances in parameter space. Where the path is straight, or a single point, the
+    missing directions are random ones, and the text says so.
+
+    Args:
+        problem: whose parameters.
+        path: (n, dim), the points of one or several paths; rows that are not finite are left out.
+        center: (dim,), the point to put the plane through; None for the mean of the points, which
+            makes the plane that lies nearest to all of them.
+        seed: of the directions that stand in.
+
+    Returns:
+        The plane; `explained` are the shares of the variance about the mean.
+
+    Raises:
+        ValueError: points of another length, or none that is finite.
+    """
+    rows, _ = as_runs(path, problem.dim)
+    rows = rows.detach()
+    rows = rows[rows.isfinite().all(dim=1)]
+    if not len(rows):
+        raise ValueError("path: at least one finite point is needed")
+    mean = rows.to(torch.float64).mean(dim=0)
+    offsets = rows.to(torch.float64) - mean
+    pair, variances = _principal(offsets)
+    total = float(offsets.square().sum())
+    reach = float(rows.abs().max()) * torch.finfo(rows.dtype).eps * len(rows) ** 0.5
+    rank = sum(float(v) ** 0.5 > max(_SHORT * total**0.5, reach) for v in variances)
+    kept = list(pair[:rank])
+    while len(kept) < 2:
+        draw = random_direction(problem.dim, seed, "pca", len(kept), like=mean)
+        kept.append(_orthogonal(draw, kept))
+    explained = variances.new_zeros(2)
+    explained[:rank] = variances[:rank] / total if rank else 0.0
+    text = f"principal directions of {len(rows)} points"
+    text += ("", ", the second one random", ", both random")[2 - rank]
+    theta = mean.to(rows.dtype) if center is None else as_point(problem, center).to(rows)
+    one, two = (row.to(rows.dtype) for row in kept)
+    return Plane(theta, one, two, "pca", text, explained=explained.to(rows.dtype))
+
+
+def plane_through(problem: Problem, a: Any, b: Any, c: Any) -> Plane:
+    """The plane through three points (orthonormal directions, centre a, b on the first axis).
+
+    Source: Garipov et al. 2018, "Loss surfaces, mode connectivity and fast ensembling of DNNs",
+    section 3 (u = b - a; v = c - a less its part along u; both of unit length).
+
+    Raises:
+        ValueError: points of another length, or points that lie on one line.
+    """
+    first = as_point(problem, a)
+    second, third = (as_point(problem, point).to(first) for point in (b, c))
+    pair = torch.stack([second - first, third - first]).to(torch.float64)
+    _check_apart(pair)
+    one = pair[0] / torch.linalg.vector_norm(pair[0])
+    two = _orthogonal(pair[1], [one])
+    return Plane(first, one.to(first), two.to(first), "points", "through three points")
+
+
+def eigen_plane(problem: Problem, center: Any, tol: float = 1e-3, seed: int = 0) -> Steps[Plane]:
+    """The plane along the two Hessian eigenvectors of largest modulus (orthonormal), in slices.
+
+    Raises:
+        ValueError: a problem of fewer than two parameters or without second derivatives.
+    """
+    theta = as_point(problem, center)
+    check_positive("tol", tol)
+    if problem.dim < 2:
+        raise ValueError("a plane needs at least 2 parameters; this problem has 1")
+    found = yield from top_eigenvalues.steps(problem, theta, k=2, tol=tol, seed=seed)
+    text = "top two Hessian eigenvectors"
+    return Plane(theta, *found.vectors, "eigen", text, scales=found.values)
+
+
+def _principal(offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first two principal directions (2, dim) and variances (2,) of centred rows (n, dim).
+
+    The smaller of the two Gram matrices is taken: n x n for long vectors, dim x dim for long paths.
+    """
+    n, dim = offsets.shape
+    if n <= dim:
+        variances, vectors = torch.linalg.eigh(offsets @ offsets.T)
+        pair = (vectors[:, -2:].T @ offsets).flip(0)
+    else:
+        variances, vectors = torch.linalg.eigh(offsets.T @ offsets)
+        pair = vectors[:, -2:].T.flip(0)
+    variances = variances[-2:].flip(0).clamp_min(0)
+    if len(variances) < 2:
+        variances = torch.cat([variances, variances.new_zeros(2 - len(variances))])
+    lengths = torch.linalg.vector_norm(pair, dim=1, keepdim=True)
+    pair = pair / torch.where(lengths > 0, lengths, 1.0)
+    largest = pair.abs().argmax(dim=1, keepdim=True)
+    return pair * pair.gather(1, largest).sign(), variances  # one sign on every machine
+
+
+def _orthogonal(vector: torch.Tensor, others: list[torch.Tensor]) -> torch.Tensor:
+    """The unit vector along the part of a vector that is orthogonal to unit vectors."""
+    for _ in range(2):  # once more, for what rounding left
+        for other in others:
+            vector = vector - (vector @ other) * other
+    length = torch.linalg.vector_norm(vector)
+    if not length > 0:
+        raise ValueError("a plane needs at least 2 parameters; this problem has 1")
+    return vector / length
+
+
+def _check_apart(pair: torch.Tensor) -> None:
+    """Refuse two directions (2, dim) that lie on one line.
+
+    Raises:
+        ValueError: they do.
+    """
+    one, two = pair.to(torch.float64)
+    square = one @ one
+    rest = two - (two @ one) / square * one if square > 0 else two * 0
+    if not torch.linalg.vector_norm(rest) > _SHORT * torch.linalg.vector_norm(two):
+        raise ValueError("the two directions of a plane lie on one line")
+
+
+def _scaling(layout: Layout, normalize: str | None) -> str:
+    """The way directions were scaled, in words."""
+    if normalize in (None, "none"):
+        return "not normalised"
+    if not any(len(shape) > 1 for shape in layout.shapes):
+        return "scaled to the length of theta"
+    return f"{normalize}-normalised"
