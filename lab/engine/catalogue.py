@@ -132,7 +132,7 @@ def choose(kind: str, value: Any) -> Choice:
     else:
         data = {"name": value} if isinstance(value, str) else value
         if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
-            raise ValueError(f"{kind} = {shown(value)}: the name of a {kind} is needed")
+            raise _no_name(kind, value)
         entry = find(kind, data["name"])
         knobs = {key: item for key, item in data.items() if key != "name"}
     with located(f"{kind} {entry.name!r}"):
@@ -243,7 +243,7 @@ def find(kind: str, name: str) -> Entry:
     """
     entries = catalogue(kind)
     if not isinstance(name, str):
-        raise ValueError(f"{kind} = {shown(name)}: the name of a {kind} is needed")
+        raise _no_name(kind, name)
     if name in entries:
         return entries[name]
     reason = "it is not installed here"
@@ -301,6 +301,11 @@ def _load_plugin(kind: str, point: importlib.metadata.EntryPoint) -> None:
         what = str(error) or type(error).__name__
         reason = f"its package {point.module!r} failed to load: {what}"
         _entries[kind][name] = _unusable(kind, name, reason)
+
+
+def _no_name(kind: str, value: Any) -> ValueError:
+    article = "an" if kind == "optimizer" else "a"
+    return ValueError(f"{kind} = {shown(value)}: the name of {article} {kind} is needed")
 
 
 def _unusable(kind: str, name: str, reason: str) -> Entry:

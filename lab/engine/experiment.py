@@ -4,6 +4,7 @@ The window edits it, the command line reads it, an exported script prints it; no
 """
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +13,8 @@ from typing import Annotated, Any
 
 import tomli_w
 
-from lab.engine.catalogue import Choice, accept_unknown, choose, located
-from lab.engine.knobs import Knob, check_keys, knob_fields
+from lab.engine.catalogue import Choice, choose, located
+from lab.engine.knobs import Knob, check_keys, check_name, knob_fields, shown
 from lab.engine.plan import Lane, ProbePlan
 
 FORMAT = 1
@@ -56,15 +57,15 @@ class Experiment:
         put = object.__setattr__
         for item in knob_fields(Experiment):
             put(self, item.name, item.check(getattr(self, item.name)))
-        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
-            raise ValueError(f"device = {self.device!r}: auto, cpu, cuda or mps is needed")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype = {self.dtype!r}: float32 or float64 is needed")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", self.device):
+            raise ValueError(
+                f"device = {shown(self.device)}: auto, cpu, cuda, cuda:1 (or another number) or "
+                "mps is needed"
+            )
+        check_name(self.dtype, ("float32", "float64"), "dtype")
         put(self, "problem", _problem(self.problem))
-        lanes = [self.lanes] if isinstance(self.lanes, str | Lane) else self.lanes
-        put(self, "lanes", _named([Lane(x) if isinstance(x, str) else x for x in lanes]))
-        probes = [self.probes] if isinstance(self.probes, str | ProbePlan) else self.probes
-        put(self, "probes", tuple(ProbePlan(x) if isinstance(x, str) else x for x in probes))
+        put(self, "lanes", _named(_all_of(Lane, "lanes", self.lanes)))
+        put(self, "probes", tuple(_all_of(ProbePlan, "probes", self.probes)))
         _check_branches(self.lanes)
 
     def lane(self, name: str) -> Lane:
@@ -76,7 +77,8 @@ class Experiment:
         for lane in self.lanes:
             if lane.name == name:
                 return lane
-        raise ValueError(f"no lane is called {name!r}: {', '.join(x.name for x in self.lanes)}")
+        names = ", ".join(lane.name for lane in self.lanes) or "none"
+        raise ValueError(f"no lane is called {name!r}; there are: {names}")
 
     def with_lane(self, lane: Lane) -> "Experiment":
         """The same experiment with the lane of that name replaced, or added at the end."""
@@ -94,8 +96,7 @@ class Experiment:
         """The same experiment with a problem that is a Python object replaced by its name."""
         if isinstance(self.problem, Choice):
             return self
-        with accept_unknown():
-            return replace(self, problem=f"({type(self.problem).__name__})")
+        return replace(self, problem=Choice("problem", f"({type(self.problem).__name__})", {}))
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for a file.
@@ -135,25 +136,20 @@ class Experiment:
             ValueError: a missing, unknown or wrong entry; the message names its place.
         """
         plain = [item.name for item in knob_fields(cls)]
+        if not isinstance(data, Mapping):
+            raise ValueError(f"{shown(data)} came: a table is needed")
         check_keys(data, ["format", *plain, "problem", "lanes", "probes"])
         version = data.get("format", FORMAT)
         if version != FORMAT:
-            raise ValueError(f"format = {version!r}: this version of the lab reads format {FORMAT}")
+            raise ValueError(
+                f"format = {shown(version)}: this version of the lab reads format {FORMAT}"
+            )
         if "problem" not in data:
             raise ValueError("problem = '...' is needed")
         for key in ("lanes", "probes"):
             if not isinstance(data.get(key, []), list):
-                raise ValueError(f"{key} = {data[key]!r}: a list of tables is needed ([[{key}]])")
-        lanes = []
-        for number, item in enumerate(data.get("lanes", [])):
-            with located(f"lanes[{number}]"):
-                lanes.append(Lane.from_data(item))
-        probes = []
-        for number, item in enumerate(data.get("probes", [])):
-            with located(f"probes[{number}]"):
-                probes.append(ProbePlan.from_data(item))
-        values = {key: data[key] for key in plain if key in data}
-        return cls(data["problem"], tuple(lanes), tuple(probes), **values)
+                raise ValueError(f"{key} = {shown(data[key])}: tables are needed, [[{key}]]")
+        return cls(**{key: value for key, value in data.items() if key != "format"})
 
     @classmethod
     def from_toml(cls, text: str) -> "Experiment":
@@ -162,11 +158,7 @@ class Experiment:
         Raises:
             ValueError: text that is not TOML, or an entry that is wrong.
         """
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"not valid TOML: {error}") from error
-        return cls.from_data(data)
+        return cls.from_data(_toml(text))
 
     @classmethod
     def load(cls, path: str | Path) -> "Experiment":
@@ -183,7 +175,28 @@ class Experiment:
                 raise ValueError(f"cannot be read: {error.strerror}") from error
             except UnicodeDecodeError as error:
                 raise ValueError("is not a text file") from error
-            return cls.from_toml(text)
+            data = _toml(text)
+            if "problem" in data:
+                data["problem"] = _beside(path, data["problem"])
+            return cls.from_data(data)
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError("not valid TOML: brackets are nested too deep") from error
+
+
+def _beside(path: Path, problem: Any) -> Any:
+    """A problem of a file, with a relative .py path made one that holds in any folder."""
+    if isinstance(problem, str) and problem.endswith(".py"):
+        return str(path.resolve().parent / problem)
+    if isinstance(problem, Mapping) and problem.get("name") == "file":
+        return {**problem, "path": _beside(path, problem.get("path"))}
+    return problem
 
 
 def _problem(value: Any) -> Any:
@@ -194,17 +207,34 @@ def _problem(value: Any) -> Any:
         return choose("problem", value)
     if not hasattr(value, "evaluate"):
         raise ValueError(
-            f"problem = {value!r}: a name of the catalogue, a file or a lab.problem(...) is needed"
+            f"problem = {shown(value)}: a name of the catalogue, a file or a lab.problem(...) is "
+            "needed"
         )
     return value
 
 
-def _named(lanes: Iterable[Lane]) -> tuple[Lane, ...]:
+def _all_of(cls: type, key: str, given: Any) -> list:
+    """Lanes or probes of whatever stands for them: objects, names, tables."""
+    if isinstance(given, str | cls):
+        given = [given]
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{key} = {shown(given)}: a list is needed")
+    made = []
+    for number, item in enumerate(given):
+        if not isinstance(item, cls):
+            with located(f"{key}[{number}]"):
+                item = cls(item) if isinstance(item, str) else cls.from_data(item)
+        made.append(item)
+    return made
+
+
+def _named(lanes: list[Lane]) -> tuple[Lane, ...]:
     """Give every lane a unique name, in order: adam, adam-2 and so on."""
     named: list[Lane] = []
-    taken = {lane.name for lane in lanes if lane.name}
-    if len(taken) < sum(bool(lane.name) for lane in lanes):
-        raise ValueError("two lanes have the same name")
+    given = [lane.name for lane in lanes if lane.name]
+    if double := next((name for name in given if given.count(name) > 1), None):
+        raise ValueError(f"two lanes are called {double!r}")
+    taken = set(given)
     for lane in lanes:
         if not lane.name:
             lane = lane.renamed(_free_name(lane.optimizer.rpartition(".")[2], taken))
@@ -222,13 +252,20 @@ def _check_branches(lanes: tuple[Lane, ...]) -> None:
     before: dict[str, Lane] = {}
     for lane in lanes:
         if lane.branch_of:
-            if lane.branch_of not in before:
-                raise ValueError(
-                    f"lane {lane.name!r}: branch_of = {lane.branch_of!r} is no earlier lane"
-                )
-            if lane.total_runs != before[lane.branch_of].total_runs:
-                raise ValueError(
-                    f"lane {lane.name!r} has {lane.total_runs} runs, its parent "
-                    f"{lane.branch_of!r} {before[lane.branch_of].total_runs}"
-                )
+            with located(f"lane {lane.name!r}"):
+                _check_branch(lane, before.get(lane.branch_of))
         before[lane.name] = lane
+
+
+def _check_branch(lane: Lane, parent: Lane | None) -> None:
+    if parent is None:
+        raise ValueError(f"branch_of = {lane.branch_of!r} is no earlier lane")
+    if lane.total_runs != parent.total_runs:
+        raise ValueError(
+            f"it has {lane.total_runs} runs, and {parent.name!r}, which it branches from, "
+            f"{parent.total_runs}"
+        )
+    if parent.stop is not None and lane.branch_step > parent.stop:
+        raise ValueError(
+            f"branch_step = {lane.branch_step}, but {parent.name!r} stops at step {parent.stop}"
+        )

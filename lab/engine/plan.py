@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from lab.engine.catalogue import Choice, Entry, choose, find, located
-from lab.engine.knobs import Knob, KnobField, check_keys
+from lab.engine.catalogue import Entry, accept_unknown, changed_knobs, choose, find, located
+from lab.engine.knobs import Knob, KnobField, check_keys, shown
 
 _LANE_KEYS = ("optimizer", "name", "runs", "start", "stop", "branch_of", "branch_step", "changes")
 
@@ -26,7 +26,8 @@ class Lane:
     """One optimizer with its knobs, and the batch of runs it makes.
 
     A numeric live knob may be a list: the lane then holds one run for each value (for each
-    combination, where several knobs are lists) and each start.
+    combination, where several knobs are lists) and each start. The last of several lists varies
+    fastest, and the starts within each combination.
 
     Attributes:
         optimizer: a name of the catalogue, or the import path of a `torch.optim.Optimizer`.
@@ -52,12 +53,13 @@ class Lane:
 
     def __init__(
         self,
+        /,
         optimizer: str,
         *,
         start: Any = None,
         runs: int | None = None,
         name: str = "",
-        changes: Iterable[Change | Mapping[str, Any]] = (),
+        changes: Sequence[Change | Mapping[str, Any]] = (),
         branch_of: str = "",
         branch_step: int = 0,
         stop: int | None = None,
@@ -80,27 +82,25 @@ class Lane:
             ValueError: an unknown optimizer or knob, or a value that is not allowed.
         """
         entry = find("optimizer", optimizer)
-        with located(f"lane {name or optimizer!r}"):
+        with located(f"lane {shown(name or optimizer)}"):
             rows = None if start is None else _rows(start)
-            count = (
-                _check_count("runs", 1 if rows is None else len(rows))
-                if runs is None
-                else (_check_count("runs", runs))
-            )
+            if runs is None:
+                runs = 1 if rows is None else len(rows)
+            count = _check_count("runs", runs)
             if rows is not None and len(rows) not in (1, count):
                 raise ValueError(f"runs = {count}, but start has {len(rows)} rows (1 or {count})")
             if branch_of and rows is not None:
                 raise ValueError("a branch starts where its parent was: leave out start")
+            if branch_step and not branch_of:
+                raise ValueError("branch_step says nothing without branch_of")
             values = {
                 "optimizer": optimizer,
                 "knobs": MappingProxyType(_check_lane_knobs(entry, knobs)),
                 "start": rows,
                 "runs": count,
-                "name": name,
-                "changes": tuple(
-                    sorted((_change(entry, item) for item in changes), key=lambda c: c.step)
-                ),
-                "branch_of": branch_of,
+                "name": _check_name("name", name),
+                "changes": _changes(entry, changes),
+                "branch_of": _check_name("branch_of", branch_of),
                 "branch_step": _check_count("branch_step", branch_step, 0),
                 "stop": None if stop is None else _check_count("stop", stop, 0),
             }
@@ -109,13 +109,24 @@ class Lane:
 
     @property
     def entry(self) -> Entry:
-        """The optimizer's line of the catalogue."""
-        return find("optimizer", self.optimizer)
+        """The optimizer's line of the catalogue; one that cannot be used if it is not installed."""
+        with accept_unknown():
+            return find("optimizer", self.optimizer)
+
+    @property
+    def title(self) -> str:
+        """The name for people: the optimizer's title, with what tells this lane from others."""
+        short = self.optimizer.rpartition(".")[2]
+        if not self.name.startswith(short):
+            return self.name
+        rest = self.name[len(short) :]
+        return f"{self.entry.title}{rest.replace('-', ' ').replace('~', ' branch ')}"
 
     @property
     def sweep(self) -> dict[str, tuple[float, ...]]:
         """The swept knobs."""
-        return {key: value for key, value in self.knobs.items() if isinstance(value, tuple)}
+        numbers = [item.name for item in self.entry.knobs if item.is_number]
+        return {key: self.knobs[key] for key in numbers if isinstance(self.knobs[key], tuple)}
 
     @property
     def total_runs(self) -> int:
@@ -139,17 +150,47 @@ class Lane:
         """
         return self._replace(knobs={**self.knobs, **knobs})
 
+    def knobs_at(self, step: int) -> dict[str, Any]:
+        """The knobs that hold from a step on; a tuple where the runs of a sweep still differ."""
+        values = dict(self.knobs)
+        for change in self.changes:
+            if change.step <= step:
+                values.update(change.knobs)
+        return values
+
     def with_change(self, step: int, knobs: Mapping[str, float]) -> "Lane":
         """The same lane with live knobs turned at a step; step 0 sets them from the start.
 
         Raises:
             ValueError: a knob that is not live, or a value that is not allowed.
         """
-        if step == 0:
-            return self.with_knobs(**knobs)
-        earlier = {c.step: dict(c.knobs) for c in self.changes}
-        earlier[step] = {**earlier.get(step, {}), **knobs}
-        return self._replace(changes=[Change(*item) for item in earlier.items()])
+        (turned,) = _changes(self.entry, [Change(step, knobs)])
+        values, later = dict(self.knobs), {c.step: dict(c.knobs) for c in self.changes}
+        for key, value in turned.knobs.items():
+            if step > 0 or key in self.sweep:  # a sweep keeps its runs: they are turned together
+                later.setdefault(step, {})[key] = value
+            else:
+                values[key] = value
+                later.get(0, {}).pop(key, None)
+        return self._replace(knobs=values, changes=[Change(*item) for item in later.items()])
+
+    def branched(self, name: str, step: int, knobs: Mapping[str, Any]) -> "Lane":
+        """A lane that shares the past of this one up to a step and then has other knobs.
+
+        Raises:
+            ValueError: an unknown knob, or a value that is not allowed.
+        """
+        values = {**self.knobs_at(step), **knobs}
+        together = {key: v for key, v in values.items() if key in self.sweep and _is_single(v)}
+        return Lane(
+            self.optimizer,
+            runs=self.runs,
+            name=name,
+            branch_of=self.name,
+            branch_step=step,
+            changes=[Change(step, together)] if together else [],
+            **{key: self.knobs[key] if key in together else v for key, v in values.items()},
+        )
 
     def renamed(self, name: str) -> "Lane":
         """The same lane under another name."""
@@ -181,11 +222,8 @@ class Lane:
         for key, empty in (("branch_of", ""), ("branch_step", 0), ("stop", None)):
             if getattr(self, key) != empty:
                 data[key] = getattr(self, key)
-        defaults = {item.name: item.default for item in self.entry.knobs}
-        for key, value in self.knobs.items():
-            if key not in defaults or value != defaults[key]:
-                value = value.to_data() if isinstance(value, Choice) else value
-                data[key] = list(value) if isinstance(value, tuple) else value
+        for key, value in changed_knobs(self.entry, self.knobs).items():
+            data[key] = list(value) if isinstance(value, tuple) else value
         if self.changes:
             data["changes"] = [{"step": c.step, **c.knobs} for c in self.changes]
         return data
@@ -197,10 +235,12 @@ class Lane:
         Raises:
             ValueError: a missing, unknown or wrong entry.
         """
-        if not isinstance(data, Mapping) or not isinstance(data.get("optimizer"), str):
+        if not isinstance(data, Mapping) or "optimizer" not in data:
             raise ValueError("optimizer = '...' is needed")
-        values = dict(data)
-        return cls(values.pop("optimizer"), **values)
+        entry = find("optimizer", data["optimizer"])
+        if not entry.error:
+            check_keys(data, [*_LANE_KEYS, *[item.name for item in entry.knobs]])
+        return cls(**data)
 
 
 @dataclass(frozen=True)
@@ -218,10 +258,14 @@ class ProbePlan:
     knobs: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
-        """Check name, cadence and knobs, and fill in defaults."""
-        with located(f"probe {self.name!r}"):
+        """Check name, cadence and knobs, and fill in defaults.
+
+        Raises:
+            ValueError: a value that is not allowed.
+        """
+        with located(f"probe {shown(self.name)}"):
             object.__setattr__(self, "every", _check_count("every", self.every))
-        choice = choose("probe", {"name": self.name, **self.knobs})
+        choice = choose("probe", {**self.knobs, "name": self.name})
         object.__setattr__(self, "knobs", choice.knobs)
 
     def make(self) -> Any:
@@ -234,8 +278,9 @@ class ProbePlan:
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for a file."""
-        changed = Choice("probe", self.name, self.knobs).changed()
-        return {"name": self.name, "every": self.every, **changed}
+        with accept_unknown():
+            entry = find("probe", self.name)
+        return {"name": self.name, "every": self.every, **changed_knobs(entry, self.knobs)}
 
     @classmethod
     def from_data(cls, data: Any) -> "ProbePlan":
@@ -260,52 +305,74 @@ def branch_name(lane: str, taken: Container[str]) -> str:
 
 def _rows(start: Any) -> tuple[tuple[float, ...], ...]:
     """Array-like (runs, dim) or (dim,) as nested tuples of finite floats."""
-    if hasattr(start, "tolist"):
-        start = start.tolist()
-    try:
-        rows = [[float(x) for x in (row if isinstance(row, Iterable) else [row])] for row in start]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"start = {start!r}: rows of numbers are needed") from error
-    if start and not any(isinstance(row, Iterable) for row in start):
-        rows = [[row[0] for row in rows]]
-    if not rows or len({len(row) for row in rows}) != 1 or not rows[0]:
-        raise ValueError("start: rows of equal length are needed, one for each run")
-    if not all(math.isfinite(x) for row in rows for x in row):
-        raise ValueError("start: only finite numbers are allowed")
-    return tuple(tuple(row) for row in rows)
+    rows = _nested(start)
+    if isinstance(rows, list) and rows and not any(isinstance(row, list) for row in rows):
+        rows = [rows]
+    wrong = not isinstance(rows, list) or not all(isinstance(row, list) for row in rows)
+    if wrong or not all(_is_single(x) for row in rows for x in row):
+        raise ValueError(f"start = {shown(start)}: rows of numbers are needed")
+    if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
+        raise ValueError(
+            f"start = {shown(start)}: rows of equal length are needed, one for each run"
+        )
+    number = KnobField("start", float, 0.0, Knob())
+    return tuple(tuple(number.check(x) for x in row) for row in rows)
+
+
+def _nested(value: Any) -> Any:
+    """Arrays, tensors, lists and tuples, one inside the other, as lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return [_nested(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _is_single(value: Any) -> bool:
+    """Whether a value is one number."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_count(name: str, value: Any, low: int = 1) -> int:
     return KnobField(name, int, low, Knob(low, 1_000_000_000)).check(value)
 
 
+def _check_name(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{key} = {shown(value)}: one line of text is needed")
+    return value
+
+
 def _check_lane_knobs(entry: Entry, knobs: Mapping[str, Any]) -> dict[str, Any]:
     """Check an optimizer's knobs; lists are allowed for numeric live ones."""
-    by_name = {item.name: item for item in entry.knobs}
     swept = {}
-    for key, value in knobs.items():
-        item = by_name.get(key)
-        if item is None or not item.is_number or isinstance(value, str):
-            continue
-        if hasattr(value, "tolist"):
-            value = value.tolist()
-        if isinstance(value, list | tuple):
+    for item in entry.knobs:
+        value = _nested(knobs.get(item.name))
+        if item.is_number and isinstance(value, list):
             if not item.knob.live:
-                raise ValueError(f"{key} cannot be swept: it is fixed for all runs of a lane")
+                raise ValueError(f"{item.name} cannot be swept: it is fixed for all runs of a lane")
             if not value:
-                raise ValueError(f"{key} = []: at least one value is needed")
-            swept[key] = tuple(item.check(v) for v in value)
-    single = entry.check({key: value for key, value in knobs.items() if key not in swept})
-    return {**single, **swept} if not entry.error else dict(knobs)
+                raise ValueError(f"{item.name} = []: at least one value is needed")
+            swept[item.name] = tuple(item.check(v) for v in value)
+    single = entry.check({**knobs, **{key: values[0] for key, values in swept.items()}})
+    return {**single, **swept}  # in the order of the entry
 
 
-def _change(entry: Entry, item: Change | Mapping[str, Any]) -> Change:
-    if isinstance(item, Mapping):
-        item = Change(item.get("step", -1), {k: v for k, v in item.items() if k != "step"})
+def _changes(entry: Entry, items: Any) -> tuple[Change, ...]:
+    """Turns of live knobs in the order of their steps, one for each step."""
+    live = {knob.name: knob for knob in entry.knobs if knob.knob.live}
+    merged: dict[int, dict[str, float]] = {}
     with located("changes"):
-        step = _check_count("step", item.step, 0)
-        live = {knob.name: knob for knob in entry.knobs if knob.knob.live}
-        if not entry.error:
-            check_keys(item.knobs, live)
-            return Change(step, {key: live[key].check(value) for key, value in item.knobs.items()})
-        return Change(step, dict(item.knobs))
+        if not isinstance(items, list | tuple):
+            raise ValueError(f"{shown(items)} came: a list of tables is needed")
+        for item in items:
+            if isinstance(item, Mapping) and "step" in item:
+                item = Change(item["step"], {k: v for k, v in item.items() if k != "step"})
+            if not isinstance(item, Change):
+                raise ValueError(f"{shown(item)} came: a step and knobs are needed")
+            knobs = dict(item.knobs)
+            if not entry.error:
+                check_keys(knobs, live)
+                knobs = {key: live[key].check(value) for key, value in knobs.items()}
+            merged.setdefault(_check_count("step", item.step, 0), {}).update(knobs)
+    return tuple(Change(step, merged[step]) for step in sorted(merged))
