@@ -19,7 +19,7 @@ from lab.engine.analysis.base import (
     check_count,
     check_positive,
 )
-from lab.engine.analysis.sampling import block_size, values_at
+from lab.engine.analysis.sampling import points_in_block, values_at
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
 
@@ -135,7 +135,7 @@ def _along(problem: Problem, bends: torch.Tensor, points: int, done: int = 0) ->
     loss = torch.empty_like(t)
     metrics: dict[str, torch.Tensor] = {}
     length, before = 0.0, bends[:1]
-    block = block_size(problem, bends)
+    block = points_in_block(problem, bends)
     for first in range(0, points, block):
         part = slice(first, first + block)
         theta = weights[part] @ bends

@@ -16,7 +16,7 @@ from lab.engine.analysis.base import (
 )
 from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.lanczos import Product, Tridiagonal, lanczos
-from lab.engine.analysis.sampling import side_by_side
+from lab.engine.analysis.sampling import vectors_in_block
 from lab.engine.device import check_memory
 from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
@@ -64,7 +64,7 @@ def hessian(problem: Problem, theta: Any) -> Steps[torch.Tensor]:
     check_smooth(problem)
     dim = problem.dim
     check_memory(3 * dim * dim * point.element_size(), point.device, f"a Hessian of {dim} x {dim}")
-    block = side_by_side(problem, point, dim)
+    block = vectors_in_block(problem, point, dim)
     product = problem.products(point.repeat(block, 1))
     columns = point.new_empty(dim, dim)
     for first in range(0, dim, block):

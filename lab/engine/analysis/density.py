@@ -23,7 +23,8 @@ from lab.engine.analysis.base import (
 from lab.engine.analysis.curvature import check_smooth, top_eigenvalues
 from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.lanczos import lanczos
-from lab.engine.analysis.sampling import side_by_side
+from lab.engine.analysis.parts import part_of
+from lab.engine.analysis.sampling import vectors_in_block
 from lab.engine.device import check_memory
 from lab.engine.problem import Problem
 
@@ -48,6 +49,7 @@ class SpectralDensity:
         trace: estimate of the sum of all eigenvalues.
         trace_error: its standard error; NaN for one probe.
         products: how many products were computed.
+        converged: whether the outliers' residuals are all small.
     """
 
     nodes: torch.Tensor
@@ -61,6 +63,7 @@ class SpectralDensity:
     trace: float
     trace_error: float
     products: int
+    converged: bool
 
 
 @analysis
@@ -101,15 +104,16 @@ def spectral_density(
     if deflate >= problem.dim:
         raise ValueError(f"deflate = {deflate}: fewer than the {problem.dim} parameters are needed")
     outliers = residuals = point.new_zeros(0)
-    against, products, share = None, 0, 0.0
+    against, products, converged, share = None, 0, True, 0.0
     if deflate:
         share = min(0.5, 3 * deflate / (3 * deflate + probes * steps))  # of the work, roughly
-        found = yield from _scaled(top_eigenvalues.steps(problem, point, deflate, seed=seed), share)
+        search = top_eigenvalues.steps(problem, point, deflate, seed=seed)
+        found = yield from part_of(search, 0.0, share)
         outliers, residuals, against = found.values, found.residuals, found.vectors
-        products = found.products
+        products, converged = found.products, found.converged
     steps = min(steps, problem.dim - deflate)
     rules = _quadratures(problem, point, probes, steps, seed, against)
-    nodes, weights = yield from _scaled(rules, 1 - share, share)
+    nodes, weights = yield from part_of(rules, share, 1 - share)
     grid, sigma = _grid(torch.cat([nodes.flatten(), outliers.double()]), sigma, points)
     part = len(outliers) / problem.dim
     bumps = _smoothed(grid, nodes, weights, sigma)
@@ -132,6 +136,7 @@ def spectral_density(
         trace=float(traces.mean() + outliers.double().sum()),
         trace_error=float(traces.std() / probes**0.5) if several else math.nan,
         products=products + probes * steps,
+        converged=converged,
     )
 
 
@@ -145,7 +150,7 @@ def _quadratures(
 ) -> Steps[tuple[torch.Tensor, torch.Tensor]]:
     """Nodes and weights (probes, steps), float64, from groups of probes side by side."""
     dim = problem.dim
-    group = side_by_side(problem, point, probes)
+    group = vectors_in_block(problem, point, probes)
     needed = 2 * group * steps * dim * point.element_size()
     check_memory(needed, point.device, f"{group} x {steps} Lanczos vectors")
     found = []
@@ -192,13 +197,3 @@ def _smoothed(
         bumps = torch.exp(-0.5 * ((grid[:, None] - node) / sigma) ** 2)
         rows.append(bumps @ weight / (sigma * math.sqrt(2 * math.pi)))
     return torch.stack(rows)
-
-
-def _scaled(steps: Steps, share: float, done: float = 0.0) -> Steps:
-    """Pass on the progress of one part of the work as a share of the whole."""
-    while True:
-        try:
-            report = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield Progress(done + share * report.done)

@@ -150,8 +150,6 @@ def confidence_interval(sample: torch.Tensor) -> tuple[float, float]:
     and less where rare directions make the difference (far out on a bowl of few dimensions). NaN
     for fewer than three numbers.
     """
-    from scipy.special import stdtrit  # here: it takes longer to load than the engine's start may
-
     sample = sample.double()
     n = len(sample)
     whole = variation_coefficient(sample)
@@ -165,8 +163,31 @@ def confidence_interval(sample: torch.Tensor) -> tuple[float, float]:
     error = float(((n - 1) / n * (without - without.mean()).square().sum()).sqrt())
     if not error > 0:
         return (whole, whole)
-    factor = math.exp(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * error / whole)
+    factor = math.exp(student_quantile(n - 1) * error / whole)
     return (whole / factor, whole * factor)
+
+
+def student_quantile(degrees: int, confidence: float = CONFIDENCE) -> float:
+    """The t with P(|T| < t) = confidence for Student's T, by bisection.
+
+    Source: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4 (whole degrees of freedom). Written out
+    because loading the library that has it takes as long as starting the engine.
+    """
+    odd = degrees % 2
+
+    def probability(angle: float) -> float:  # angle = atan(t / sqrt(degrees))
+        term, total = (math.cos(angle) if odd else 1.0), 0.0
+        for k in range(2 + odd, degrees + 1, 2):
+            total += term
+            term *= math.cos(angle) ** 2 * (k - 1) / k
+        total *= math.sin(angle)
+        return 2 / math.pi * (angle + total) if odd else total
+
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if probability(middle) < confidence else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
 
 
 def _resolution(profiles: torch.Tensor) -> float:

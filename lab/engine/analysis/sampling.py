@@ -1,38 +1,23 @@
 """Values of a problem at many points, a block at a time.
 
-Gradient bookkeeping is switched off inside each call and never across a `yield`: what runs between
-two slices of an analysis must find torch as it left it.
+A block is the work between two looks at the clock: about ten milliseconds on a small problem, one
+evaluation on a large one. Its size follows from the problem alone, never from timing, which would
+make rounding differ from run to run. Gradient bookkeeping is switched off inside each call and
+never across a `yield`: what runs between two slices must find torch as it left it.
 """
 
 from collections.abc import Iterator
 
 import torch
 
-from lab.engine.device import check_memory
 from lab.engine.problem import Problem
 
-_BLOCK_NUMBERS = 1 << 16  # parameters in one block of points: half a megabyte in double precision
-_BLOCK_LIMITS = (4, 8192)  # points in a block
-
-
-def block_size(problem: Problem, like: torch.Tensor) -> int:
-    """How many points are evaluated in one call: a fixed rule, so that rounding is repeatable.
-
-    Convolutions on a CPU gain nothing from points side by side, so there it is one at a time.
-
-    Args:
-        problem: what is evaluated.
-        like: a tensor on the device in question.
-    """
-    if like.device.type == "cpu" and is_convolutional(problem):
-        return 1
-    low, high = _BLOCK_LIMITS
-    return max(low, min(high, _BLOCK_NUMBERS // problem.dim))
-
-
-def is_convolutional(problem: Problem) -> bool:
-    """Whether a problem has tensors of more than two axes, as convolutions do."""
-    return any(len(shape) > 2 for shape in problem.layout.shapes)
+_POINT_WORK = 300_000_000  # multiplications in a block of points
+_VECTOR_WORK = 20_000_000  # the same in a block of Hessian products: beyond it, a loop is as fast
+_MOST_POINTS = {"network": 128}  # where the work is not in the multiplications
+_MOST_NUMBERS = 1 << 20  # parameters in a block of points
+_MOST_VECTORS = 64
+_GPU_FACTOR = 64  # how much wider a block is where there are thousands of cores
 
 
 def values_at(problem: Problem, theta: torch.Tensor) -> torch.Tensor:
@@ -52,28 +37,49 @@ def values_on_plane(
     Args:
         problem: what is evaluated, on all data.
         center: (dim,).
-        directions: (m, dim).
-        coordinates: (n, m), along the directions.
+        directions: (2, dim), or (1, dim) for a line.
+        coordinates: (n, 2) or (n, 1), along the directions.
 
     Yields:
         Which points, and their values.
-
-    Raises:
-        ValueError: a block does not fit into memory.
     """
-    count = len(coordinates)
-    block = block_size(problem, center)
-    needed = 3 * min(block, count) * problem.dim * center.element_size()
-    check_memory(needed, center.device, f"a block of {min(block, count)} points")
-    for first in range(0, count, block):
-        part = slice(first, min(first + block, count))
-        yield part, values_at(problem, center + coordinates[part] @ directions)
+    block = points_in_block(problem, center)
+    d1, d2 = directions[0], directions[-1]
+    for first in range(0, len(coordinates), block):
+        part = slice(first, min(first + block, len(coordinates)))
+        a = coordinates[part, 0].contiguous()
+        b = coordinates[part, 1].contiguous() if len(directions) > 1 else torch.zeros_like(a)
+        yield part, problem.plane_values(center, d1, d2, a, b)
 
 
-def side_by_side(problem: Problem, like: torch.Tensor, count: int) -> int:
-    """How many vectors of `count` are multiplied by a Hessian in one call: a fixed rule."""
-    if like.device.type == "cpu" and is_convolutional(problem):
+def points_in_block(problem: Problem, like: torch.Tensor) -> int:
+    """How many points are evaluated between two looks at the clock.
+
+    Args:
+        problem: what is evaluated.
+        like: a tensor on the device in question.
+    """
+    if _one_by_one(problem, like):
         return 1
-    most = max(4, min(64, _BLOCK_NUMBERS // problem.dim))
-    calls = -(-count // most)
-    return -(-count // calls)
+    most = min(_MOST_POINTS.get(problem.family, 8192), max(1, _MOST_NUMBERS // problem.dim))
+    return max(4, min(most, _POINT_WORK // _work(problem, like)))
+
+
+def vectors_in_block(problem: Problem, like: torch.Tensor, count: int) -> int:
+    """How many of `count` vectors are multiplied by a Hessian in one call."""
+    if _one_by_one(problem, like):
+        return 1
+    most = max(1, min(_MOST_VECTORS, _VECTOR_WORK // _work(problem, like)))
+    return -(-count // -(-count // most))  # evenly over the calls
+
+
+def _work(problem: Problem, like: torch.Tensor) -> int:
+    """Multiplications of one evaluation, roughly, seen from one CPU core."""
+    samples = len(getattr(problem, "dataset", (0,)))
+    return max(1, problem.dim * samples // (1 if like.device.type == "cpu" else _GPU_FACTOR))
+
+
+def _one_by_one(problem: Problem, like: torch.Tensor) -> bool:
+    """Whether a problem gains nothing from points side by side, as convolutions on a CPU."""
+    convolves = any(len(shape) > 2 for shape in problem.layout.shapes)
+    return convolves and like.device.type == "cpu"

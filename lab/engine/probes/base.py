@@ -1,4 +1,4 @@
-"""Probes: when an analysis runs along a session, and what it adds to the recording."""
+"""What a probe is: when an analysis runs along a session, and what it adds to the recording."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -19,11 +19,18 @@ class Sight(NamedTuple):
         theta: (runs, dim).
         knobs: the live knobs' values, name -> (runs,).
         seed: the experiment's seed, for a probe's own random directions.
+        diverged: the runs that are given up.
     """
 
     theta: torch.Tensor
     knobs: Mapping[str, np.ndarray]
     seed: int
+    diverged: frozenset[int] = frozenset()
+
+    @property
+    def alive(self) -> list[int]:
+        """The runs that go on."""
+        return [run for run in range(len(self.theta)) if run not in self.diverged]
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Probe(ABC):
     """A measurement made every few steps.
 
     A probe of scope "lane" sees one lane; one of scope "lanes" sees all of them at the same step.
+    What it measures follows from what it sees and its knobs alone, so that a run gives the same
+    record however fast it goes: no clock, no memory of earlier measurements.
     """
 
     scope: ClassVar[str] = "lane"
@@ -48,11 +57,19 @@ class Probe(ABC):
 
         Args:
             problem: the problem of the session.
-            sight: a `Sight`, or for scope "lanes" a mapping lane -> `Sight`.
+            sight: a `Sight`, or for scope "lanes" a mapping lane -> `Sight`, in the lanes' order.
 
         Returns:
             A generator that yields progress and returns the measurement.
         """
+
+    def ready(self, sight: Any) -> bool:
+        """Whether there is something to measure in what is seen; override where that may fail.
+
+        Args:
+            sight: as for `measure`.
+        """
+        return True
 
     @classmethod
     def unfit(cls, problem: Problem) -> str:
