@@ -59,6 +59,13 @@ class Partial(NamedTuple):
     value: Any
 
 
+class Trouble(NamedTuple):
+    """The result of a measurement that failed: one sentence, and the traceback."""
+
+    sentence: str
+    details: str
+
+
 class Frame(NamedTuple):
     """What the window should show now; a newer one replaces it.
 

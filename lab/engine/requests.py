@@ -1,5 +1,6 @@
 """Measurements that the window asks for by hand: the landscape, and any probe at any step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from lab.engine.analysis.plane import Plane, eigen_plane, pca_plane, plane_throu
 from lab.engine.analysis.surface import LossSurface, native_surface, on_grid, profile
 from lab.engine.jobs import Job
 from lab.engine.knobs import check_name
-from lab.engine.probes import Measurement
+from lab.engine.plan import ProbePlan
+from lab.engine.probes import Measurement, Sight
 from lab.engine.session import Session
 
 PLANES = ("native", "random", "pca", "points", "eigen")
@@ -79,13 +81,75 @@ def _plane_surface(
     return (yield from on_grid(session.problem, found, window, points))
 
 
+def probe(
+    session: Session,
+    *,
+    name: str,
+    lane: str = "",
+    step: int = 0,
+    runs: Sequence[tuple[str, int]] = (),
+) -> Job:
+    """A probe at any step on record, whether or not it is measured along the way.
+
+    Args:
+        session: whose problem and record.
+        name: of the catalogue; its knobs are those of the experiment's plan, if there is one.
+        lane: what a probe that sees one lane looks at; the first lane if not given.
+        step: when; the nearest earlier step where a very long record was thinned.
+        runs: look at these alone, each a lane and the number of a run; the others count as gone.
+
+    Returns:
+        The job. What it measures goes on record like a planned measurement.
+
+    Raises:
+        ValueError: an unknown probe, lane or run, a probe that does not fit the problem, or
+            nothing on record that it could look at.
+    """
+    plans = {plan.name: plan for plan in session.experiment.probes}
+    measuring = (plans[name] if name in plans else ProbePlan(name)).make()
+    if reason := measuring.unfit(session.problem):
+        raise ValueError(f"probe {name!r}: {reason}")
+    together, there = measuring.scope == "lanes", session.recording.lanes
+    chosen = {at: {run for one, run in runs if one == at} for at, _ in runs}
+    lanes = list(chosen) or (there if together else [lane or next(iter(there), "")])
+    found = {at: _sight(session, at, step, chosen.get(at)) for at in lanes}
+    sights = {at: sight for at, (_, sight) in found.items()}
+    seen = sights if together else sights[lanes[0]]
+    if not measuring.ready(seen):
+        raise ValueError(f"{name} cannot be measured at step {step}: runs are missing or diverged")
+    when = max((at for at, _ in found.values()), default=step)
+    work = measuring.measure(session.problem, seen)
+    return Job(name, "" if together else lanes[0], when, work)
+
+
+def export(session: Session, *, out: str, formats: Sequence[str], **options: Any) -> Job:
+    """Write the recording into a folder.
+
+    Args:
+        session: whose recording.
+        out: the folder.
+        formats: any of the exporter's.
+        **options: fields of the exporter's `Options`.
+
+    Returns:
+        The job; its result, the files written, is not kept on record.
+
+    Raises:
+        ValueError: an unknown format or option.
+    """
+    from lab.engine.export import Options, export_steps  # it draws: a second to import
+
+    steps = export_steps(session.recording, out, formats, Options(**options))
+    return Job("export", "", session.head, steps, record=None)
+
+
 def make(session: Session, name: str, options: dict[str, Any]) -> Job:
-    """The measurement of a name with its options.
+    """The job of a name ("surface", "probe" or "export") with its options.
 
     Raises:
         ValueError: an unknown name, or options that do not fit.
     """
-    makers = {"surface": surface}
+    makers = {"surface": surface, "probe": probe, "export": export}
     return makers[check_name(name, makers, "measurement")](session, **options)
 
 
@@ -121,6 +185,33 @@ def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: in
     if kind == "random":
         return random_plane(problem, center, seed=seed)
     return (yield from eigen_plane(problem, center, seed=seed))
+
+
+def _sight(session: Session, lane: str, step: int, runs: set[int] | None) -> tuple[int, Sight]:
+    """What a probe sees of some runs of a lane at a step, or at the nearest earlier one on record.
+
+    Returns:
+        The step that is seen, and the sight.
+    """
+    record = session.recording.lane(lane)
+    if wrong := sorted((runs or set()) - set(range(record.runs))):
+        raise ValueError(f"lane {lane!r} has no run {wrong[0]}: 0 to {record.runs - 1} are there")
+    found = record.at("theta", step)
+    if found is None:
+        raise ValueError(f"lane {lane!r} has nothing on record yet")
+    step, theta = found
+    spec = record.ancestor(step).spec
+    now, table = spec.knobs_at(step), spec.run_knobs()
+    live = [item.name for item in spec.entry.knobs if item.knob.live]
+    knobs = {
+        key: np.array([row[key] if isinstance(now[key], tuple) else now[key] for row in table])
+        for key in live
+    }
+    gone = {run for run, where in record.diverged.items() if where.step <= step}
+    if runs is not None:
+        gone |= set(range(record.runs)) - runs
+    points = torch.tensor(theta, device=session.device, dtype=session.dtype)
+    return step, Sight(points, knobs, session.experiment.seed, frozenset(gone))
 
 
 def _theta(session: Session, lane: str, step: int) -> torch.Tensor:

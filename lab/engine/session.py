@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lab.engine.catalogue import Choice
+from lab.engine.catalogue import Choice, catalogue
 from lab.engine.device import pick_device, pick_dtype, thread_count
 from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
+from lab.engine.messages import Trouble
 from lab.engine.lane import Block, LaneState, RunningLane, unpack_state
 from lab.engine.plan import Lane, ProbePlan, branch_name
 from lab.engine.probes import Measurement, Sight
@@ -111,6 +112,7 @@ class Session:
         begin = time.perf_counter()
         try:
             while True:
+                self._settle()
                 lanes = [lane for lane in self._at_work() if lane.step < target]
                 if not lanes:
                     return False
@@ -388,12 +390,16 @@ class Session:
 
     def _look(self, lane: RunningLane) -> None:
         """Plan the measurements that are due at the lane's step."""
-        if len(lane.diverged) == lane.runs:
-            return
         knobs = {key: value[:, 0].cpu().numpy() for key, value in lane.knobs.items()}
-        sight = Sight(lane.theta, knobs, self.experiment.seed)
-        behind = any(other.step < lane.step for other in self._at_work())
-        for job in self._schedule.look(lane.spec.name, lane.step, sight, others_behind=behind):
+        sight = Sight(lane.theta, knobs, self.experiment.seed, frozenset(lane.diverged))
+        for job in self._schedule.look(lane.spec.name, lane.step, sight):
+            self.jobs.plan(job)
+
+    def _settle(self) -> None:
+        """Plan the measurements of all lanes, up to the step that all of them have reached."""
+        front = min((lane.step for lane in self._at_work()), default=self.recording.head)
+        order = [spec.name for spec in self.experiment.lanes]
+        for job in self._schedule.settle(front, order):
             self.jobs.plan(job)
 
     def _put_spec(self, spec: Lane) -> None:
@@ -430,6 +436,9 @@ class Session:
             job.share(job.key, 1.0, result)
 
     def _failed(self, job: Job, message: str, details: str) -> None:
+        if job.share is not None:
+            job.share(job.key, 1.0, Trouble(message, details))
+            return
         data = {"measurement": job.name, "message": message, "details": details}
         self._event(job.step, job.lane, "failed", data)
 
@@ -447,4 +456,33 @@ class Session:
             "dtype": experiment.dtype,
             "threads": self.threads,
             **versions(),
+            "problem": described(self.problem),
         }
+
+
+def described(problem: Problem) -> dict[str, Any]:
+    """What a view wants to know of a problem, as plain data for the record's header."""
+    return {
+        "title": problem.title,
+        "family": problem.family,
+        "dim": problem.dim,
+        "names": list(problem.layout.names),
+        "window": problem.window,
+        "optima": [list(optimum) for optimum in problem.optima],
+        "log_scale": problem.log_scale,
+        "data": problem.data_text,
+        "hessian_trouble": problem.hessian_trouble,
+        "trouble": getattr(problem, "trouble", ""),
+        "unfit": _unfit(problem),
+    }
+
+
+def _unfit(problem: Problem) -> dict[str, str]:
+    """Optimizers and probes that a problem does not allow: name -> reason."""
+    reasons = {}
+    for kind in ("optimizer", "probe"):
+        for name, entry in catalogue(kind).items():
+            reason = entry.factory.unfit(problem) if entry.factory is not None else ""
+            if reason:
+                reasons[name] = reason
+    return reasons

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lab.engine.messages import Command, Frame, Happened, JobState, Partial
+from lab.engine.messages import Command, Frame, Happened, JobState, Partial, Trouble
 
 SLICE = 0.005  # seconds of stepping, or of measuring, between two looks at the commands
 KEEP_EVERY = 1.0  # seconds between two writings of the file
@@ -52,6 +52,8 @@ class Engine:
             "ask": self._ask,
             "cancel": self._cancel,
             "call": self._call,
+            "save": self._save,
+            "script": self._script,
         }
 
     # -- one turn ------------------------------------------------------------------------------
@@ -254,6 +256,8 @@ class Engine:
         """Show what is known of a measurement so far."""
         from lab.engine.analysis.base import to_numpy
 
+        if isinstance(value, Trouble):
+            self._troubles.append(Happened("trouble", None, *value))
         self._partials = {**self._partials, key: Partial(done, to_numpy(value))}
 
     def _cancel(self, key: tuple) -> None:
@@ -262,6 +266,24 @@ class Engine:
     def _call(self, method: str, *args: Any) -> Any:
         """Call one of the session's own commands."""
         return getattr(self._must(), method)(*args)
+
+    def _save(self, path: str) -> None:
+        """Write the recording to a .lab file, or the experiment to a .toml file."""
+        recording = self._must().recording
+        if Path(path).suffix != ".toml":
+            self.session.keep()
+            recording.save(path)
+            return
+        text = recording.experiment.to_toml()
+        draft = Path(path).with_name(f".{Path(path).name}.part")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+
+    def _script(self) -> str:
+        """A Python script that gives the same numbers."""
+        from lab.engine.export import script
+
+        return script(self._must().recording)
 
     # -- moving --------------------------------------------------------------------------------
 

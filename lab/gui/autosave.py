@@ -10,8 +10,9 @@ import os
 import time
 from pathlib import Path
 
-from platformdirs import user_data_path
 from PySide6.QtCore import QLockFile
+
+from lab.places import data_folder
 
 KEPT = 5  # recordings of earlier labs; older ones are deleted
 
@@ -23,12 +24,9 @@ class Autosave:
         """Make this lab's folder; without one the lab works in memory.
 
         Args:
-            root: the folder of all labs; the user's data folder if not given (or what
-                LANDSCAPE_LAB_DATA names).
+            root: the folder of all labs; the user's data folder if not given.
         """
-        chosen = os.environ.get("LANDSCAPE_LAB_DATA")
-        self._root = root or (Path(chosen) if chosen else user_data_path("landscape-lab"))
-        self._root = self._root / "autosave"
+        self._root = (root or data_folder()) / "autosave"
         self._folder: Path | None = self._root / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self._count = itertools.count(1)
         try:

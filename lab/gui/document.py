@@ -100,13 +100,18 @@ class Document(QObject):
         return self._bridge.experiment
 
     @property
+    def unsaved(self) -> bool:
+        """Whether something was changed or made since it was last saved."""
+        return self.path is None or not self.stack.isClean()
+
+    @property
     def title(self) -> str:
         """For the title bar: the experiment's name, and whether it is saved."""
         experiment = self.experiment
         if experiment is None:
             return "Landscape Lab"
         name = self.path.name if self.path else experiment.title or "untitled"
-        return f"{name} · {'saved' if self.path and self.stack.isClean() else 'not saved'}"
+        return f"{name} · {'not saved' if self.unsaved else 'saved'}"
 
     # -- opening -------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 import sys
 import threading
 import traceback
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
@@ -30,8 +32,16 @@ WIDTH = 380
 class Notice(QFrame):
     """One notice."""
 
-    def __init__(self, text: str, severity: str, details: str, theme: Theme, parent: QWidget):
-        """Show a sentence; severity is "info" or "error"."""
+    def __init__(
+        self,
+        text: str,
+        severity: str,
+        details: str,
+        theme: Theme,
+        parent: QWidget,
+        choices: Mapping[str, Callable[[], Any]],
+    ):
+        """Show a sentence; severity is "info" or "error"; each choice is a button."""
         super().__init__(parent, objectName="notice")
         self.text, self.details = text, details
         self.setProperty("severity", severity)
@@ -53,7 +63,16 @@ class Notice(QFrame):
             show = QPushButton("Show details")
             show.clicked.connect(self._show_details)
             inside.addWidget(show, 0, Qt.AlignmentFlag.AlignLeft)
-        if severity != "error":
+        if choices:
+            buttons = QHBoxLayout()
+            for word, act in choices.items():
+                button = QPushButton(word)
+                button.clicked.connect(act)
+                button.clicked.connect(self.close)
+                buttons.addWidget(button)
+            buttons.addStretch(1)
+            inside.addLayout(buttons)
+        elif severity != "error":
             QTimer.singleShot(SECONDS * 1000, self, self.close)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
@@ -106,13 +125,23 @@ class Notices(QObject):
             self._place()
         return False
 
-    def _show(self, text: str, severity: str, details: str) -> None:
+    def offer(self, text: str, choices: Mapping[str, Callable[[], Any]]) -> None:
+        """Ask something that need not be answered: a sentence and some buttons."""
+        self._show(text, "info", "", choices)
+
+    def _show(
+        self,
+        text: str,
+        severity: str,
+        details: str,
+        choices: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
+    ) -> None:
         alive = self._alive()
         for same in [notice for notice in alive if notice.text == text]:
             same.close()
         for old in self._alive()[: -MOST + 1]:
             old.close()
-        notice = Notice(text, severity, details, self.theme, self._window)
+        notice = Notice(text, severity, details, self.theme, self._window, choices)
         notice.destroyed.connect(self._place)
         self._shown.append(notice)
         notice.adjustSize()

@@ -1,11 +1,10 @@
 """What the lab remembers between two starts."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
+from lab.places import config_folder
 
 RECENT = 10
 _DEFAULTS: dict[str, Any] = {"theme": "system", "recent": [], "geometry": "", "speed": 60.0}
@@ -21,11 +20,9 @@ class Settings:
         """Read what is there.
 
         Args:
-            folder: where the file is; the user's configuration folder if not given (or what
-                LANDSCAPE_LAB_CONFIG names).
+            folder: where the file is; the user's configuration folder if not given.
         """
-        chosen = os.environ.get("LANDSCAPE_LAB_CONFIG")
-        self.folder = folder or (Path(chosen) if chosen else user_config_path("landscape-lab"))
+        self.folder = folder or config_folder()
         self._values = dict(_DEFAULTS)
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))

@@ -167,8 +167,10 @@ class Window(QMainWindow):
         self.viewing.full_screen_switched.connect(self._full_screen)
         self.document.title_changed.connect(self._show_title)
         self.views["landscape"].pointed.connect(self.status.point_at)
+        self.views["landscape"].starts_moved.connect(self.document.set_starts)
+        self.experiment_panel.complained.connect(self.notices.error)
         self.state.events.dark.connect(self._theme_chosen)
-        self.state.events.log_scale.connect(self.commands["view.log_scale"].setChecked)
+        self.state.events.log_scale.connect(self._show_log_scale)
         for dock in self.docks.values():
             dock.export_asked.connect(self._export)
             dock.enlarge_asked.connect(self.enlarge)
@@ -271,6 +273,9 @@ class Window(QMainWindow):
         self._enlarged = None
         layout.arrange(self, self.docks)
         self.set_theme(self.theme)
+
+    def _show_log_scale(self, on: bool) -> None:
+        self.commands["view.log_scale"].setChecked(on)
 
     def _theme_chosen(self, dark: bool) -> None:
         self.settings["theme"] = "dark" if dark else "light"

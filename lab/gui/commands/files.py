@@ -1,5 +1,7 @@
 """The commands of the File menu: opening, saving, exporting, recovering."""
 
+import functools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lab.assets import asset
 from lab.engine.messages import Happened
+from lab.gui.autosave import Autosave
 from lab.gui.bridge import Bridge
 from lab.gui.document import Document
 from lab.gui.notify import Notices
@@ -94,6 +97,19 @@ class FileCommands(QObject):
         number = self._bridge.post("script")
         self._asked[number] = ("script", None)
 
+    def offer_recovery(self, autosave: Autosave) -> None:
+        """Say which recordings an earlier lab left behind; one click opens the newest."""
+        left = autosave.left_behind()
+        if left:
+            when = time.strftime("%d %B, %H:%M", time.localtime(left[0].stat().st_mtime))
+            self._notices.offer(
+                f"The lab was closed on {when} with a recording that was not saved.",
+                {
+                    "Open it": functools.partial(self._recover, left[0]),
+                    "Delete": functools.partial(self._delete, autosave, left),
+                },
+            )
+
     @Slot()
     def quit(self) -> None:
         """Close the window."""
@@ -102,6 +118,13 @@ class FileCommands(QObject):
     def _save_to(self, path: Path) -> None:
         number = self._bridge.post("save", str(path))
         self._asked[number] = ("saved", path)
+
+    def _recover(self, path: Path) -> None:
+        self._document.open(path)
+
+    def _delete(self, autosave: Autosave, left: list[Path]) -> None:
+        for path in left:
+            autosave.discard(path)
 
     @Slot(object)
     def _answered(self, answer: Happened) -> None:

@@ -214,10 +214,10 @@ class Timeline(QWidget):
         middle = self.height() / 2 + 5
         ends = (self.x_of(0), self.width() - 7.0)
         for right, colour in ((ends[1], theme.line), (self.x_of(frame.head), theme.muted)):
-            painter.setPen(QPen(QColor(colour), 3, cap=Qt.PenCapStyle.RoundCap))
+            painter.setPen(_round_pen(colour))
             painter.drawLine(QPointF(ends[0], middle), QPointF(right, middle))
         at = self.x_of(self._state.cursor)
-        painter.setPen(QPen(QColor(theme.accent), 3, cap=Qt.PenCapStyle.RoundCap))
+        painter.setPen(_round_pen(theme.accent))
         painter.drawLine(QPointF(ends[0], middle), QPointF(at, middle))
         self._draw_marks(painter, middle)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -271,6 +271,11 @@ class Timeline(QWidget):
                 box = QRectF(x + 6, middle - 16, width + 2, 14)
                 painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, short)
                 free = x + 14 + width
+
+
+def _round_pen(colour: str) -> QPen:
+    solid = Qt.PenStyle.SolidLine
+    return QPen(QColor(colour), 3, solid, Qt.PenCapStyle.RoundCap)
 
 
 def _describe(event: object) -> tuple[str, str]:

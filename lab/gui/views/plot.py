@@ -2,12 +2,19 @@
 
 import math
 
+import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel
 
 from lab.gui.theme import CAPTION_POINTS, number_font
-from lab.palette import Theme
+from lab.palette import DARK, Theme, rgb
+
+RANGE_MS = 200  # ranges change at most five times a second
+EASE = 0.6  # part of the way to its goal that a range goes each time
+LEFT_WIDTH = 54  # of the left axis, the same in all plots, so that their time axes are aligned
+SHORTEST_AXIS = 40  # steps that a time axis shows at least
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -50,7 +57,13 @@ class Axis(pg.AxisItem):
 
 
 class Plot(pg.PlotWidget):
-    """A plot dressed in a theme; nothing in it moves by itself."""
+    """A plot dressed in a theme, whose ranges ease towards what they are to hold.
+
+    The user may zoom and move it; from then on it stays where it was put, until a double click.
+    """
+
+    pointed = Signal(float, float)  # where the mouse is, in the units of the axes
+    unpointed = Signal()
 
     def __init__(self, x_title: str, y_title: str, *, log_y: bool = False):
         """Make an empty plot.
@@ -68,17 +81,35 @@ class Plot(pg.PlotWidget):
         item.setMenuEnabled(False)
         item.setContentsMargins(4, 8, 10, 2)
         item.setLogMode(y=log_y)
-        item.getViewBox().setDefaultPadding(0.0)
+        item.getAxis("left").setWidth(LEFT_WIDTH)
+        box = item.getViewBox()
+        box.setDefaultPadding(0.0)
+        box.sigRangeChangedManually.connect(self._taken)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.disableAutoRange()
+        self._theme = DARK
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._cursor.setZValue(5)
         self._cursor.hide()
         self.addItem(self._cursor, ignoreBounds=True)
+        self._goal: np.ndarray | None = None  # ((x low, x high), (y low, y high))
+        self._free = False  # whether the user has taken the ranges into their own hands
+        self._easing = QTimer(self)
+        self._easing.setInterval(RANGE_MS)
+        self._easing.timeout.connect(self._ease)
+        self._note = _overlay(self)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._note.setWordWrap(True)
+        self._reading = _overlay(self)
+        self._reading.setFont(number_font(CAPTION_POINTS))
+        self.scene().sigMouseMoved.connect(self._point)
+
+    # -- looks -----------------------------------------------------------------------------------
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
+        self._theme = theme
         self.setBackground(theme.card)
         item = self.getPlotItem()
         for place, title in self.titles.items():
@@ -87,10 +118,15 @@ class Plot(pg.PlotWidget):
             axis.setTextPen(pg.mkPen(theme.muted))
             axis.setTickPen(pg.mkPen(theme.line))
             axis.setLabel(title, color=theme.muted, **{"font-size": f"{CAPTION_POINTS}px"})
+            axis.setGrid(255)
+            axis.setStyle(tickAlpha=255)
+            axis.setZValue(-200)  # the grid lies under what is drawn
         self._cursor.setPen(pg.mkPen(theme.muted, width=1))
-        grid = QColor(theme.line)
-        for axis in (item.getAxis("left"), item.getAxis("bottom")):
-            axis.setGrid(grid.alpha() // 3)
+        self._note.setStyleSheet(f"color: {theme.muted}; background: transparent;")
+        self._reading.setStyleSheet(
+            f"color: {theme.text}; background: rgba{(*rgb(theme.field), 230)};"
+            f"border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 5px;"
+        )
 
     def set_titles(self, **titles: str) -> None:
         """Set axis titles by place ("left", "bottom")."""
@@ -104,6 +140,134 @@ class Plot(pg.PlotWidget):
         self._cursor.setVisible(x is not None)
         if x is not None:
             self._cursor.setPos(x)
+
+    # -- ranges ----------------------------------------------------------------------------------
+
+    def aim(self, x: tuple[float, float], y: tuple[float, float], *, at_once: bool = False) -> None:
+        """Let the ranges go to these: eased, and at most five times a second.
+
+        Args:
+            x: low and high end.
+            y: low and high end; logarithms to base ten on a logarithmic axis.
+            at_once: go there now (another quantity is drawn); the user's own zoom is forgotten.
+        """
+        goal = np.array([x, y], dtype=np.float64)
+        first, self._goal = self._goal is None, goal
+        if at_once:
+            self._free = False
+        if self._free:
+            return
+        if first or at_once:
+            self._go(goal)
+        elif not self._easing.isActive() and not np.array_equal(self._ranges(), goal):
+            self._ease()
+
+    @Slot()
+    def _ease(self) -> None:
+        """Go a part of the way; stop when there."""
+        now = self._ranges()
+        away = np.abs(self._goal - now).max(axis=1) / np.ptp(self._goal, axis=1)
+        arrived = self._free or (away < 0.02).all()
+        if not self._free:
+            self._go(self._goal if arrived else now + EASE * (self._goal - now))
+        if arrived:
+            self._easing.stop()
+        elif not self._easing.isActive():
+            self._easing.start()
+
+    def _go(self, ranges: np.ndarray) -> None:
+        self.setRange(xRange=ranges[0], yRange=ranges[1], padding=0, disableAutoRange=True)
+
+    def _ranges(self) -> np.ndarray:
+        return np.array(self.getPlotItem().getViewBox().viewRange())
+
+    @Slot()
+    def _taken(self) -> None:
+        self._free = True
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Give the ranges back to the plot."""
+        super().mouseDoubleClickEvent(event)
+        if self._goal is not None:
+            self._free = False
+            self._go(self._goal)
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def set_note(self, text: str) -> None:
+        """Say in the middle of an empty plot what will appear; axes hide behind it."""
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+        self.getPlotItem().setVisible(not text)
+        self._place_words()
+
+    def set_reading(self, text: str) -> None:
+        """Show numbers at the mouse, as rich text; nothing where text is empty."""
+        self._reading.setText(text)
+        self._reading.setVisible(bool(text))
+        self._reading.adjustSize()
+        self._place_words()
+
+    def pixels(self, x: float, y: float) -> QPointF:
+        """Where a point of the axes lies in this widget."""
+        scene = self.getPlotItem().getViewBox().mapViewToScene(QPointF(x, y))
+        return QPointF(self.mapFromScene(scene))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Words keep their places."""
+        super().resizeEvent(event)
+        if event is not None:  # pyqtgraph calls this without one while it is being made
+            self._place_words()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """The mouse is gone."""
+        super().leaveEvent(event)
+        self.set_reading("")
+        self.unpointed.emit()
+
+    @Slot(object)
+    def _point(self, where: QPointF) -> None:
+        box = self.getPlotItem().getViewBox()
+        if not box.sceneBoundingRect().contains(where):
+            self.set_reading("")
+            self.unpointed.emit()
+            return
+        at = box.mapSceneToView(where)
+        self.pointed.emit(at.x(), at.y())
+        self._place_words(self.mapFromScene(where))
+
+    def _place_words(self, mouse: QPoint | None = None) -> None:
+        """The note in the middle; the reading beside the mouse, inside the plot."""
+        self._note.setGeometry(self.rect().adjusted(24, 8, -24, -8))
+        if mouse is not None:
+            label = self._reading
+            x = mouse.x() + 14 if mouse.x() < self.width() / 2 else mouse.x() - 12 - label.width()
+            y = min(max(4, mouse.y() - label.height() - 8), self.height() - label.height() - 4)
+            label.move(min(max(4, x), self.width() - label.width() - 4), y)
+
+
+def reach(head: int, target: int) -> int:
+    """Where the time axis of all panels ends: half the run, a quarter ... as soon as that is full.
+
+    Args:
+        head: the last step on record.
+        target: where the run ends.
+
+    Returns:
+        A step; it changes seldom, and at least half of the axis is in use.
+    """
+    end = max(target, head, 1)
+    while end > SHORTEST_AXIS and end / 2 >= max(head, 1):
+        end = math.ceil(end / 2)
+    return end
+
+
+def _overlay(plot: Plot) -> QLabel:
+    """Words over a plot, which let the mouse through."""
+    label = QLabel(plot)
+    label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    label.hide()
+    return label
 
 
 def _power(value: float) -> str:

@@ -1,0 +1,10 @@
+"""The views, in the order of the window: the landscape, then the panels beside it."""
+
+from lab.gui.views.connectivity import Connectivity
+from lab.gui.views.curves import Curves
+from lab.gui.views.landscape import Landscape
+from lab.gui.views.numbers import Numbers
+from lab.gui.views.roughness import Roughness
+from lab.gui.views.spectrum import Spectrum
+
+VIEWS = (Landscape, Curves, Spectrum, Roughness, Connectivity, Numbers)

@@ -1,0 +1,103 @@
+"""The ground of the landscape: which surface is wanted, what of it is there, where points fall.
+
+Qt-free. A ground is made for a recording and a plane; it is replaced when either changes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+NATIVE_POINTS = 257  # along the longer side of a surface in closed form
+PLANE_POINTS = 51  # along each side of a plane through a network's parameters
+PROFILE_POINTS = 801
+
+
+class NativeGround:
+    """The variables of a problem of two (or one) themselves."""
+
+    text = "exact"
+    exact = True
+
+    def __init__(self, problem: Mapping[str, Any]):
+        """Look at the description of a problem in a recording's header."""
+        self.dim = problem["dim"]
+        self.titles = (*problem["names"], "loss")[:2]
+        self._window = problem["window"]
+
+    @property
+    def window(self) -> tuple | None:
+        """What is to be seen at first: ((low, high), (low, high))."""
+        return self._window if self.dim == 2 else (self._window[0], (0.0, 1.0))
+
+    def place(self, theta: np.ndarray, loss: np.ndarray) -> np.ndarray:
+        """The variables; for a problem of one, the variable and the loss."""
+        return theta if self.dim == 2 else np.stack([theta[..., 0], loss], axis=-1)
+
+    def off(self, theta: np.ndarray) -> float:
+        """Distance of a point (dim,) from the plane: none."""
+        return 0.0
+
+    def request(self, window: tuple) -> dict[str, Any]:
+        """What to ask the engine for, to see a window."""
+        points = NATIVE_POINTS if self.dim == 2 else PROFILE_POINTS
+        seen = window if self.dim == 2 else window[:1]
+        return {"plane": "native", "window": seen, "points": points}
+
+
+class PlaneGround:
+    """A plane through the parameters of a larger problem; known once its surface is on its way."""
+
+    exact = False
+    titles = ("along the first direction", "along the second direction")
+
+    def __init__(self, kind: str, lane: str, run: int, step: int):
+        """A plane of a kind, through or around a lane's point at a step."""
+        self.kind = kind
+        self.plane: Any = None
+        self._place = {"lane": lane, "run": run, "step": step}
+
+    @property
+    def text(self) -> str:
+        """What the plane is."""
+        if self.plane is None:
+            return "computing …"
+        if self.plane.explained is not None:
+            both = 100 * float(np.sum(self.plane.explained))
+            return f"{self.plane.text} ({both:.0f} % of their variance)"
+        return self.plane.text
+
+    @property
+    def window(self) -> None:
+        """What is to be seen at first is the engine's choice: where the paths are."""
+        return None
+
+    def place(self, theta: np.ndarray, loss: np.ndarray) -> np.ndarray:
+        """The shadow of points on the plane."""
+        if self.plane is None:
+            return np.full((*theta.shape[:-1], 2), np.nan)
+        return self.plane.coordinates(np.ascontiguousarray(theta))
+
+    def off(self, theta: np.ndarray) -> float:
+        """Distance of a point (dim,) from the plane."""
+        if self.plane is None:
+            return np.nan
+        return float(self.plane.off_plane(np.ascontiguousarray(theta)[None])[0])
+
+    def request(self, window: tuple | None) -> dict[str, Any]:
+        """What to ask the engine for, to see a window (or the paths)."""
+        wanted = {"plane": self.kind, "points": PLANE_POINTS, **self._place}
+        return wanted if window is None else {**wanted, "window": window}
+
+
+def bilinear(x: np.ndarray, y: np.ndarray, loss: np.ndarray, at: tuple[float, float]) -> float:
+    """The loss between grid points: x (nx,), y (ny,), loss (ny, nx); NaN outside."""
+    column = (at[0] - x[0]) / (x[1] - x[0])
+    row = (at[1] - y[0]) / (y[1] - y[0])
+    if not (0 <= column <= len(x) - 1 and 0 <= row <= len(y) - 1):
+        return np.nan
+    i, j = min(int(row), len(y) - 2), min(int(column), len(x) - 2)
+    v, u = row - i, column - j
+    below = (1 - u) * loss[i, j] + u * loss[i, j + 1]
+    above = (1 - u) * loss[i + 1, j] + u * loss[i + 1, j + 1]
+    return float((1 - v) * below + v * above)
