@@ -3,13 +3,14 @@
 import itertools
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 COLUMNS = (("experiment",), ("landscape", "numbers"))
 RIGHT = ("loss", "spectrum", "roughness", "connectivity")
 WIDTHS = {"experiment": 300, "landscape": 800, "loss": 455}
 NUMBERS_HEIGHT = 150
+GAP = 8
 
 
 def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
@@ -27,6 +28,23 @@ def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     for dock in docks.values():
         dock.show()
     fit(window, docks)
+
+
+def add_margins(window: QMainWindow) -> None:
+    """Keep the panels off the window's edges; Qt itself leaves room only between them."""
+    for area in (
+        Qt.ToolBarArea.LeftToolBarArea,
+        Qt.ToolBarArea.RightToolBarArea,
+        Qt.ToolBarArea.TopToolBarArea,
+        Qt.ToolBarArea.BottomToolBarArea,
+    ):
+        bar = QToolBar(window)
+        bar.setObjectName(f"margin-{area.name}")
+        bar.setMovable(False)
+        bar.setFixedSize(QSize(GAP, GAP))
+        bar.toggleViewAction().setVisible(False)
+        window.addToolBar(area, bar)
+    window.addToolBarBreak(Qt.ToolBarArea.BottomToolBarArea)
 
 
 def fit(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:

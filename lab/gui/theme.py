@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from lab.assets import asset
 from lab.palette import DARK, LIGHT, Theme, mixed
 
 TEXT_POINTS = 13  # pixels
@@ -73,6 +74,8 @@ def _style_sheet(t: Theme) -> str:
     hover = mixed(t.text, t.field, 0.08)
     pressed = mixed(t.accent, t.field, 0.25)
     faint = mixed(t.muted, t.card, 0.35)
+    chevron = asset("icons/chevron-field.svg").as_posix()
+    check = asset("icons/check-field.svg").as_posix()
     return f"""
 QMainWindow, QDialog {{ background: {t.window}; }}
 QMainWindow::separator {{ background: {t.window}; width: 8px; height: 8px; }}
@@ -98,6 +101,7 @@ QStatusBar QLabel {{ color: {t.muted}; font-size: {CAPTION_POINTS}px; padding: 1
 #strip {{ background: {t.card}; border-top: 1px solid {t.line}; }}
 #transport {{ background: {t.card}; border: none; border-top: 1px solid {t.line}; spacing: 8px; }}
 #laneCard {{ background: {t.field}; border-radius: 4px; }}
+QToolBar {{ background: {t.window}; border: none; }}
 #title {{ font-weight: 600; }}
 #muted, #state {{ color: {t.muted}; font-size: {CAPTION_POINTS}px; }}
 #section {{ color: {t.muted}; font-size: {CAPTION_POINTS}px; }}
@@ -145,12 +149,18 @@ QLineEdit#number:hover {{ border-color: {t.line}; }}
 QLineEdit#number:focus {{ border-color: {t.accent}; background: {t.card}; }}
 QLineEdit#number[wrong="true"] {{ border-color: {t.warning}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow {{ image: url({chevron}); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {t.card}; border: 1px solid {t.line};
     selection-background-color: {t.accent}; selection-color: {t.on_accent}; outline: none; }}
 QCheckBox {{ spacing: 6px; }}
 QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
     border-radius: 3px; background: {t.field}; }}
-QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+    image: url({check}); }}
+QCheckBox:disabled {{ color: {t.muted}; }}
+QCheckBox::indicator:disabled {{ border-color: {t.line}; }}
+#search {{ background: transparent; border: none; color: {t.muted}; padding: 4px 10px; }}
+#search:hover {{ color: {t.text}; }}
 
 QSlider::groove:horizontal {{ height: 3px; background: {t.line}; border-radius: 1px; }}
 QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 1px; height: 3px; }}

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QPushButton
 
 from lab.assets import asset
 from lab.engine.messages import Happened
@@ -123,9 +123,14 @@ class Window(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.addActions(list(self.commands))
         self.setStatusBar(self.status)
+        layout.add_margins(self)
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.transport)
         for name in MENUS:
             self._fill_menu(self.menuBar().addMenu(name), name)
+        search = QPushButton("Search commands   Ctrl+Shift+P", self, objectName="search")
+        search.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        search.clicked.connect(self.viewing.palette)
+        self.menuBar().setCornerWidget(search)
         self.resize(*SIZE)
         layout.arrange(self, self.docks)
 

@@ -20,7 +20,7 @@ from lab.engine.knobs import KnobField
 from lab.gui.theme import number_font
 
 NOTCHES = 1000
-_WORDS = {"lr": "learning rate", "eps": "epsilon"}
+_WORDS = {"lr": "learning rate", "eps": "epsilon", "beta1": "beta 1", "beta2": "beta 2"}
 
 
 class KnobForm(QWidget):
@@ -286,7 +286,9 @@ def read_number(text: str, field: KnobField, *, sweeps: bool) -> Any:
 
 def number_text(value: Any) -> str:
     """Three significant digits, as short as they can be said."""
-    if isinstance(value, int) or value == 0:
+    if value == 0:
+        return "0"
+    if isinstance(value, int):
         return str(value)
     if 1e-4 <= abs(value) < 1e5:
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.6g}"

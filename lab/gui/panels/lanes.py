@@ -97,7 +97,7 @@ class LaneCard(QFrame):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        shade = 0.16 if self._selected else 0.06
+        shade = 0.12 if self._selected else 0.0
         painter.setBrush(QColor(mixed(self._colour.name(), self._theme.field, shade)))
         painter.drawRoundedRect(self.rect(), 4, 4)
         painter.setBrush(self._colour)

@@ -116,6 +116,7 @@ class Transport(QToolBar):
         button.setDefaultAction(self._actions[name])
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         button.setFixedSize(QSize(44 if name.endswith("play") else 32, 32))
+        button.setIconSize(QSize(18, 18))
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return button
 
@@ -154,7 +155,7 @@ class Transport(QToolBar):
     @Slot(int)
     def _choose_speed(self, notch: int) -> None:
         speed = _speed(notch)
-        self._speed_text.setText("flat out" if math.isinf(speed) else f"{_short(speed)}/s")
+        self._speed_text.setText("flat out" if math.isinf(speed) else f"{_short(speed)} /s")
         self.speed_chosen.emit(speed)
 
     @Slot()
@@ -305,7 +306,7 @@ def _notch(speed: float) -> int:
 
 
 def _short(speed: float) -> str:
-    return f"{speed:.1f}" if speed < 10 else f"{speed:.3g}" if speed < 1000 else f"{speed:,.0f}"
+    return f"{speed:.1f}" if speed < 10 else f"{float(f'{speed:.2g}'):,.0f}"
 
 
 def _whole(text: str) -> int | None:

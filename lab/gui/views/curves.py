@@ -88,7 +88,7 @@ class Curves(View):
             self._curves[name] = curve
             for item in (self._bands[name], curve):
                 self._plot.addItem(item, ignoreBounds=True)
-            self._legend.addItem(curve, name)
+            self._legend.addItem(curve, self.recording.records[name].spec.title)
 
     def _draw_lane(self, place: int, name: str) -> None:
         record = self.recording.records[name]

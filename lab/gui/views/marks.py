@@ -3,6 +3,7 @@
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QPainterPath
 
 from lab.palette import DARK, Theme
 
@@ -121,8 +122,8 @@ class Marks(QObject):
 
     def _new_cross(self) -> pg.TargetItem:
         cross = pg.TargetItem(
-            symbol="+",
-            size=16,
+            symbol=_plus(),
+            size=15,
             pen=pg.mkPen("#ffffff", width=2.5),
             hoverPen=pg.mkPen(self._theme.accent, width=3),
             brush=None,
@@ -155,6 +156,15 @@ class Marks(QObject):
             rows[run] = to
         self._starts.update(changed)
         self.moved.emit({name: _rounded(rows) for name, rows in changed.items()})
+
+
+def _plus() -> QPainterPath:
+    """Two strokes; pyqtgraph's own plus is an outline."""
+    path = QPainterPath()
+    for x, y in ((0.5, 0.0), (0.0, 0.5)):
+        path.moveTo(-x, -y)
+        path.lineTo(x, y)
+    return path
 
 
 def _rounded(rows: np.ndarray) -> list[list[float]]:

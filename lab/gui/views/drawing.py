@@ -1,0 +1,144 @@
+"""What is drawn on a plot, item by item under names; items live on from one drawing to the next."""
+
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+
+from lab.gui.theme import CAPTION_POINTS, number_font
+from lab.gui.views.bands import Band
+from lab.palette import BAND_OPACITY
+
+
+class Drawing:
+    """Lines, bands, dots and words on a plot.
+
+    Use as a context: what is not drawn again inside is taken away at its end.
+
+        with drawing:
+            drawing.line("loss", x, y, theme.accent)
+    """
+
+    def __init__(self, plot: pg.PlotWidget):
+        """Begin with nothing.
+
+        Args:
+            plot: where items are added.
+        """
+        self._plot = plot
+        self._items: dict[Any, pg.GraphicsObject] = {}
+        self._looks: dict[Any, tuple] = {}
+        self._drawn: set[Any] = set()
+
+    def __enter__(self) -> "Drawing":
+        """Begin to draw anew."""
+        self._drawn = set()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Take away what was not drawn again."""
+        for key in set(self._items) - self._drawn:
+            self._plot.removeItem(self._items.pop(key))
+            self._looks.pop(key, None)
+
+    def line(
+        self,
+        key: Any,
+        x: np.ndarray,
+        y: np.ndarray,
+        colour: str,
+        *,
+        width: float = 1.0,
+        opacity: float = 1.0,
+        dashed: bool = False,
+    ) -> None:
+        """A line through points, broken where one is NaN.
+
+        Args:
+            key: its name.
+            x: (n,).
+            y: (n,).
+            colour: as #rrggbb.
+            width: in pixels.
+            opacity: 0 to 1.
+            dashed: whether it is dashed.
+        """
+        item = self._item("line", key, lambda: pg.PlotCurveItem(connect="finite"))
+        look = (colour, width, opacity, dashed)
+        if self._looks.get(("line", key)) != look:
+            self._looks["line", key] = look
+            style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+            item.setPen(pg.mkPen(tinted(colour, opacity), width=width, style=style))
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        item.setData(x, y, connect="finite", antialias=not dashed)
+
+    def band(
+        self,
+        key: Any,
+        x: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        colour: str,
+        opacity: float = BAND_OPACITY,
+    ) -> None:
+        """The area between two curves (n,), with gaps where one is NaN."""
+        item = self._item("band", key, lambda: Band(colour))
+        item.set_colour(colour, opacity)
+        item.set_data(x, low, high)
+
+    def dots(self, key: Any, spots: list[tuple[float, float, str]], size: int = 7) -> None:
+        """Discs, each with its x, y and colour."""
+        item = self._item("dots", key, lambda: pg.ScatterPlotItem(pxMode=True, antialias=True))
+        item.setData(
+            [
+                {"pos": (x, y), "brush": pg.mkBrush(colour), "pen": None, "size": size}
+                for x, y, colour in spots
+                if np.isfinite(x) and np.isfinite(y)
+            ]
+        )
+
+    def text(
+        self,
+        key: Any,
+        text: str,
+        x: float,
+        y: float,
+        colour: str,
+        anchor: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        """A word at a point; (0, 0) anchors its upper left corner there, (1, 1) its lower right."""
+        item = self._item("text", key, _word)
+        if self._looks.get(("text", key)) != (text, colour, anchor):
+            self._looks["text", key] = (text, colour, anchor)
+            item.setText(text, color=colour)
+            item.setAnchor(anchor)
+        item.setPos(x, y)
+
+    def fade(self, opacity: float) -> None:
+        """Let everything fade, because it is not new any more."""
+        for item in self._items.values():
+            item.setOpacity(opacity)
+
+    def _item(self, kind: str, key: Any, make: Any) -> Any:
+        place = (kind, key)
+        self._drawn.add(place)
+        if place not in self._items:
+            self._items[place] = make()
+            self._plot.addItem(self._items[place], ignoreBounds=True)
+        return self._items[place]
+
+
+def tinted(colour: str, opacity: float) -> QColor:
+    """A colour with an opacity from 0 to 1."""
+    made = QColor(colour)
+    made.setAlphaF(opacity)
+    return made
+
+
+def _word() -> pg.TextItem:
+    item = pg.TextItem("")
+    item.setFont(number_font(CAPTION_POINTS))
+    item.setZValue(6)
+    return item
