@@ -3,10 +3,9 @@
 The window edits it, the command line reads it, an exported script prints it; nothing here computes.
 """
 
-import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ import tomli_w
 
 from lab.engine.catalogue import Choice, choose, located
 from lab.engine.knobs import Knob, check_keys, check_name, knob_fields, shown
-from lab.engine.plan import Lane, ProbePlan
+from lab.engine.plan import Lane, ProbePlan, free_name
 
 FORMAT = 1
 
@@ -79,18 +78,6 @@ class Experiment:
                 return lane
         names = ", ".join(lane.name for lane in self.lanes) or "none"
         raise ValueError(f"no lane is called {name!r}; there are: {names}")
-
-    def with_lane(self, lane: Lane) -> "Experiment":
-        """The same experiment with the lane of that name replaced, or added at the end."""
-        if any(lane.name == other.name for other in self.lanes):
-            lanes = tuple(lane if x.name == lane.name else x for x in self.lanes)
-        else:
-            lanes = (*self.lanes, lane)
-        return replace(self, lanes=lanes)
-
-    def free_name(self, wish: str) -> str:
-        """A lane name nobody has yet: the wish itself, or wish-2, wish-3 and so on."""
-        return _free_name(wish, {lane.name for lane in self.lanes})
 
     def without_object(self) -> "Experiment":
         """The same experiment with a problem that is a Python object replaced by its name."""
@@ -237,15 +224,10 @@ def _named(lanes: list[Lane]) -> tuple[Lane, ...]:
     taken = set(given)
     for lane in lanes:
         if not lane.name:
-            lane = lane.renamed(_free_name(lane.optimizer.rpartition(".")[2], taken))
+            lane = lane.renamed(free_name(lane.optimizer, taken))
             taken.add(lane.name)
         named.append(lane)
     return tuple(named)
-
-
-def _free_name(wish: str, taken: Iterable[str]) -> str:
-    numbers = itertools.chain([wish], (f"{wish}-{number}" for number in itertools.count(2)))
-    return next(name for name in numbers if name not in taken)
 
 
 def _check_branches(lanes: tuple[Lane, ...]) -> None:

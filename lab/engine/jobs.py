@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.engine.analysis.base import Progress, Steps
+from lab.engine.analysis.base import Steps
+from lab.engine.plan import ProbePlan
 
 
 def _itself(result: Any) -> Any:
     return result
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A measurement that waits or is under way.
 
@@ -24,6 +25,7 @@ class Job:
         step: the step it looks at.
         steps: the generator that does the work.
         key: a newer job of the same key replaces this one; empty for planned measurements.
+        plan: what asks for a planned measurement.
         share: is handed the key, the part done and what is known; at the end 1 and the result.
         record: makes the measurement for the record of the result; None if it is not kept.
         seconds: time spent so far.
@@ -35,6 +37,7 @@ class Job:
     step: int
     steps: Steps
     key: tuple = ()
+    plan: ProbePlan | None = None
     share: Callable[[tuple, float, Any], Any] | None = None
     record: Callable[[Any], Any] | None = _itself
     seconds: float = 0.0
@@ -68,6 +71,11 @@ class Jobs:
         return sum(not job.key for job in self._queue)
 
     @property
+    def waiting(self) -> list[tuple[ProbePlan, str, int]]:
+        """The planned ones: plan, lane and step."""
+        return [(job.plan, job.lane, job.step) for job in self._queue if job.plan is not None]
+
+    @property
     def current(self) -> Job | None:
         """The one under way."""
         return self._queue[0] if self._queue else None
@@ -99,28 +107,38 @@ class Jobs:
         return time.perf_counter() - begin
 
     def _slice(self, job: Job) -> None:
+        """Let a job work until it reports; whatever it raises is passed on as its failure."""
         begin = time.perf_counter()
         try:
-            progress: Progress = next(job.steps)
-        except StopIteration as stop:
-            job.seconds += time.perf_counter() - begin
-            self._queue.remove(job)
-            self._finished(job, stop.value)
-        except Exception as error:
-            self._queue.remove(job)
-            line = (
-                str(error)
-                if isinstance(error, ValueError)
-                else (f"{type(error).__name__}: {error}".splitlines()[0])
-            )
-            self._failed(job, line, traceback.format_exc())
-        else:
-            job.seconds += time.perf_counter() - begin
+            progress = next(job.steps)
             job.done = progress.done
             if job.share is not None and progress.partial is not None:
                 job.share(job.key, job.done, progress.partial)
+        except StopIteration as stop:
+            job.seconds += time.perf_counter() - begin
+            self._queue.remove(job)
+            self._end(job, stop.value)
+        except Exception as error:
+            self._drop(lambda other: other is job)
+            self._tell(job, error)
+        else:
+            job.seconds += time.perf_counter() - begin
+
+    def _end(self, job: Job, result: Any) -> None:
+        try:
+            self._finished(job, result)
+        except Exception as error:  # a result that cannot be recorded
+            self._tell(job, error)
+
+    def _tell(self, job: Job, error: Exception) -> None:
+        known = isinstance(error, ValueError) and str(error)
+        line = str(error) if known else f"{type(error).__name__}: {error}"
+        self._failed(job, line.splitlines()[0], traceback.format_exc())
 
     def _drop(self, condition: Callable[[Job], bool]) -> None:
         for job in [job for job in self._queue if condition(job)]:
-            job.steps.close()
             self._queue.remove(job)
+            try:
+                job.steps.close()
+            except Exception as error:  # it would not go quietly
+                self._tell(job, error)

@@ -6,11 +6,14 @@ the loss and gradient there are those the rule will use for step k + 1.
 
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from lab.engine.device import check_memory
 from lab.engine.layout import Layout
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Counts, Oracle
@@ -21,8 +24,10 @@ from lab.engine.snapshots import Snapshot, pack, unpack
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 4 << 20
+LARGE = 64 << 20  # bytes of theta from which its memory is forecast
 EXPLODED_LOSS = 1e20  # a run is given up beyond this: float32 ends at 3e38
 EXPLODED_THETA = 1e12
+COUNTED = ("value_evaluations", "gradient_evaluations", "hessian_products")  # as in Counts
 
 
 class Block(NamedTuple):
@@ -45,7 +50,7 @@ class Divergence(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An error raised by a problem or rule: the step it was on, one line, and the traceback."""
+    """An error raised by a problem or rule: the last step made, one line, and the traceback."""
 
     step: int
     message: str
@@ -94,43 +99,44 @@ class RunningLane:
         rule = _rule(spec)
         if reason := rule.unfit(problem):
             raise ValueError(f"lane {spec.name!r}: {reason}")
-        self.spec = spec
         self.runs = spec.total_runs
+        _check_size(spec, problem, device, dtype)
         streams = [run % spec.runs for run in range(self.runs)]
         self._place = {"device": device, "dtype": dtype}
         self.rule = rule
         self._oracle = Oracle(problem, problem.batches(seed, streams))
-        self._live = [item.name for item in spec.entry.knobs if item.knob.live]
         self._failure: Failure | None = None
         if resume is None:
             self.step = 0
             self.theta = _starts(spec, problem, seed)[streams].to(**self._place)
             self.seconds = 0.0
+            self.counts = Counts()
             self.diverged: dict[int, Divergence] = {}
         else:
-            self.step, self.theta = resume.step, resume.theta
+            self.step, self.theta, self.counts = resume.step, resume.theta, resume.counts
             self.seconds, self.diverged = resume.seconds, dict(resume.diverged)
-            self._oracle.counts = resume.counts
-        self._turn_knobs()
+        self._oracle.counts = self.counts
+        self.turn(spec)
         with torch.no_grad():
             if resume is None or fresh_state:
                 self.state = self._bound.init(self.theta, problem.layout)
             else:
                 self.state = resume.state
         self._rows = max(1, min(BLOCK_ROWS, BLOCK_BYTES // max(1, self.theta.nbytes)))
-        self._buffer: dict[str, torch.Tensor] | None = None
-        self._host: list[tuple] = []
-        self._observe(record=resume is None)
+        self._buffer = {
+            "theta": torch.empty(self._rows, *self.theta.shape, **self._place),
+            "loss": torch.empty(self._rows, self.runs, **self._place),
+            "grad_norm": torch.empty(self._rows, self.runs, **self._place),
+        }
+        if rule.shows_another:
+            self._buffer["shown"] = torch.empty_like(self._buffer["theta"])
+        self._host: list[tuple[float, Counts]] = []
+        self._begin(record=resume is None)
 
     @property
     def failure(self) -> Failure | None:
         """What stopped the lane, if something was raised."""
         return self._failure
-
-    @property
-    def knobs(self) -> dict[str, torch.Tensor]:
-        """The live knobs' values at the present step: name -> (runs, 1)."""
-        return {name: getattr(self._bound, name) for name in self._live}
 
     def advance(self, target: int, deadline: float = float("inf")) -> Block | None:
         """Step towards a target until it is reached, the block is full or time is up.
@@ -144,19 +150,18 @@ class RunningLane:
         """
         if self.spec.stop is not None:
             target = min(target, self.spec.stop)
+        if self._failure is not None:
+            return None
         if len(self.diverged) == self.runs:
             return self._stand_still(target)
-        try:
-            with torch.no_grad():
-                self._run(target, deadline)
-        except Exception as error:
-            line = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._failure = Failure(self.step, line, traceback.format_exc())
+        with self._guarded():
+            self._run(target, deadline)
         return self.flush()
 
     def turn(self, spec: Lane) -> None:
         """Take over a spec with live knobs changed at the present step or later."""
         self.spec = spec
+        self._turns = {change.step for change in spec.changes}
         self._turn_knobs()
 
     def snapshot(self) -> LaneState:
@@ -164,15 +169,14 @@ class RunningLane:
         layout = self._oracle.layout
         state = self.rule.unpack(self.rule.pack(self.state), self.theta, layout)
         return LaneState(
-            self.step, self.theta, state, self._oracle.counts, self.seconds, dict(self.diverged)
+            self.step, self.theta, state, self.counts, self.seconds, dict(self.diverged)
         )
 
     def pack(self) -> Snapshot:
         """The snapshot of the present step, packed for keeping."""
-        state = self.snapshot()
-        where = {run: list(divergence) for run, divergence in state.diverged.items()}
-        rule_state = self.rule.pack(state.state)
-        return pack([state.step, state.theta, rule_state, list(state.counts), state.seconds, where])
+        where = {run: list(divergence) for run, divergence in self.diverged.items()}
+        rule_state = self.rule.pack(self.state)
+        return pack([self.step, self.theta, rule_state, list(self.counts), self.seconds, where])
 
     def flush(self) -> Block | None:
         """Hand out the rows collected so far, with diverged runs masked from their step on."""
@@ -181,78 +185,78 @@ class RunningLane:
             return None
         # One copy to the host; the arrays are the recording's from here on.
         columns = {name: rows[:count].cpu().numpy().copy() for name, rows in self._buffer.items()}
-        host = np.array(self._host, dtype=np.float64)
-        for index, name in enumerate(
-            ("seconds", "value_evaluations", "gradient_evaluations", "hessian_products")
-        ):
-            columns[name] = host[:, index].copy()
-        self._host.clear()
         first = self.step - count + 1
         self._mask_diverged(first, columns)
+        if len(self.diverged) == self.runs:  # nothing was asked for on behalf of anyone since
+            last = max(divergence.step for divergence in self.diverged.values())
+            self.counts = self._host[last - first][1]
+            self._host[last - first :] = [(t, self.counts) for t, _ in self._host[last - first :]]
+        columns["seconds"] = np.array([seconds for seconds, _ in self._host])
+        counts = np.array([counts for _, counts in self._host], dtype=np.float64)
+        columns.update({name: counts[:, i].copy() for i, name in enumerate(COUNTED)})
+        self._host.clear()
         return Block(first, columns)
 
-    def _run(self, target: int, deadline: float) -> None:
-        """The inner loop. Called without gradient bookkeeping."""
-        oracle = self._oracle
-        turns = {change.step for change in self.spec.changes}
-        clock = time.perf_counter
-        while self.step < target and len(self._host) < self._rows and self._failure is None:
-            begin = clock()
-            if begin >= deadline:
-                return
-            if self.step in turns:
-                self._turn_knobs()
-            self.theta, self.state = self._bound.update(self.theta, self.state, oracle)
-            self.step += 1
-            self._look(*oracle.observe(self.theta, self.step))
-            self.seconds += clock() - begin
-            self._host.append((self.seconds, *oracle.counts))
-
-    def _observe(self, record: bool) -> None:
-        """Look at the first point: recorded at a start, only primed at a resumption."""
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Called without gradient bookkeeping; whatever a problem or rule raises is kept."""
         try:
             with torch.no_grad():
-                begin = time.perf_counter()
-                seen = self._oracle.observe(self.theta, self.step)
-                if record:
-                    self._look(*seen)
-                    self.seconds += time.perf_counter() - begin
-                    self._host.append((self.seconds, *self._oracle.counts))
+                yield
         except Exception as error:
             line = f"{type(error).__name__}: {error}".splitlines()[0]
             self._failure = Failure(self.step, line, traceback.format_exc())
 
-    def _look(self, value: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Put what is known of the present point into the next row of the buffer."""
-        if self._buffer is None:
-            self._buffer = {
-                "theta": torch.empty(self._rows, *self.theta.shape, **self._place),
-                "loss": torch.empty(self._rows, self.runs, **self._place),
-                "grad_norm": torch.empty(self._rows, self.runs, **self._place),
-            }
-            if self.rule.shows_another:
-                self._buffer["shown"] = torch.empty_like(self._buffer["theta"])
+    def _run(self, target: int, deadline: float) -> None:
+        """The inner loop: at least one step, unless the target is reached."""
+        oracle, clock = self._oracle, time.perf_counter
+        now = clock()
+        while self.step < target and len(self._host) < self._rows:
+            if self.step in self._turns:
+                self._turn_knobs()
+            theta, state = self._bound.update(self.theta, self.state, oracle)
+            value, gradient = oracle.observe(theta, self.step + 1)
+            self._note(theta, state, value, gradient)
+            # From here on the step is made; an error before leaves everything at the last one.
+            self.theta, self.state, self.counts = theta, state, oracle.counts
+            self.step += 1
+            begin, now = now, clock()
+            self.seconds += now - begin
+            self._host.append((self.seconds, self.counts))
+            if now >= deadline:
+                return
+
+    def _begin(self, record: bool) -> None:
+        """Look at the first point: recorded at a start, only primed at a resumption."""
+        with self._guarded():
+            begin = time.perf_counter()
+            value, gradient = self._oracle.observe(self.theta, self.step)
+            if value.shape != (self.runs,) or gradient.shape != self.theta.shape:
+                raise ValueError(
+                    f"the problem gave values of shape {tuple(value.shape)} and gradients of shape "
+                    f"{tuple(gradient.shape)} for points of shape {tuple(self.theta.shape)}"
+                )
+            if record:
+                self._note(self.theta, self.state, value, gradient)
+                self.seconds += time.perf_counter() - begin
+                self._host.append((self.seconds, self.counts))
+
+    def _note(
+        self, theta: torch.Tensor, state: Any, value: torch.Tensor, gradient: torch.Tensor
+    ) -> None:
+        """Put what is known of a point into the next row of the buffer."""
         row = len(self._host)
         buffer = self._buffer
-        buffer["theta"][row] = self.theta
+        buffer["theta"][row] = theta
         buffer["loss"][row] = value
         torch.linalg.vector_norm(gradient, dim=1, out=buffer["grad_norm"][row])
         if "shown" in buffer:
-            buffer["shown"][row] = self._bound.shown(self.theta, self.state)
+            buffer["shown"][row] = self._bound.shown(theta, state)
 
     def _turn_knobs(self) -> None:
         """Bind the rule to the values that hold at the present step, one tensor for each knob."""
-        values = {name: self.spec.knobs[name] for name in self._live}
-        table = self.spec.run_knobs()
-        for change in self.spec.changes:
-            if change.step <= self.step:
-                values.update(change.knobs)
-        tensors = {}
-        for name, value in values.items():
-            column = [row[name] for row in table] if isinstance(value, tuple) else [value]
-            tensor = torch.tensor(column, **self._place)[:, None]
-            tensors[name] = tensor.expand(self.runs, 1).contiguous()
-        self._bound = self.rule.bind(tensors)
+        self.knobs = live_knobs(self.spec, self.step, **self._place)
+        self._bound = self.rule.bind(self.knobs)
 
     def _mask_diverged(self, first: int, columns: dict[str, np.ndarray]) -> None:
         """Find runs that became useless and blank their rows after that step."""
@@ -272,23 +276,47 @@ class RunningLane:
 
     def _stand_still(self, target: int) -> Block | None:
         """Rows of nothing for a lane whose runs are all gone: no work, but the record goes on."""
-        count = min(target - self.step, 16 * BLOCK_ROWS, BLOCK_BYTES // max(1, self.theta.nbytes))
         if self.step >= target:
             return None
-        count = max(1, count)
+        most = max(1, BLOCK_BYTES // max(1, self.theta.nbytes))
+        count = min(target - self.step, 16 * BLOCK_ROWS, most)
         columns = {
-            name: np.full((count, *rows.shape[1:]), np.nan, dtype=rows.cpu().numpy().dtype)
+            name: np.full((count, *rows.shape[1:]), np.nan, dtype=rows[:0].cpu().numpy().dtype)
             for name, rows in self._buffer.items()
         }
-        for name, value in zip(
-            ("seconds", "value_evaluations", "gradient_evaluations", "hessian_products"),
-            (self.seconds, *self._oracle.counts),
-            strict=True,
-        ):
+        columns["seconds"] = np.full(count, self.seconds)
+        for name, value in zip(COUNTED, self.counts, strict=True):
             columns[name] = np.full(count, float(value))
         first = self.step + 1
         self.step += count
         return Block(first, columns)
+
+
+def live_knobs(
+    spec: Lane, step: int, device: torch.device, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """The live knobs' values from a step on: name -> (runs, 1), a value for each run."""
+    values, table = spec.knobs_at(step), spec.run_knobs()
+    tensors = {}
+    for item in spec.entry.knobs:
+        if item.knob.live:
+            name, value = item.name, values[item.name]
+            column = [row[name] for row in table] if isinstance(value, tuple) else [value]
+            tensor = torch.tensor(column, device=device, dtype=dtype)[:, None]
+            tensors[name] = tensor.expand(spec.total_runs, 1).contiguous()
+    return tensors
+
+
+def _check_size(spec: Lane, problem: Problem, device: torch.device, dtype: torch.dtype) -> None:
+    """Refuse a batch of runs that will not fit, before any of it is made.
+
+    Raises:
+        ValueError: more than the memory that is free.
+    """
+    size = spec.total_runs * problem.dim * dtype.itemsize
+    if size > LARGE:  # the point, gradient and state, blocks of rows, and the work of a step
+        what = f"lane {spec.name!r} with {spec.total_runs} runs of {problem.dim} parameters"
+        check_memory(10 * size, device, what)
 
 
 def _starts(spec: Lane, problem: Problem, seed: int) -> torch.Tensor:

@@ -192,6 +192,13 @@ class Lane:
             **{key: self.knobs[key] if key in together else v for key, v in values.items()},
         )
 
+    def has_rule_of(self, other: "Lane") -> bool:
+        """Whether both have the same rule, but for its live knobs: they can share its state."""
+        live = {item.name for item in self.entry.knobs if item.knob.live}
+        return self.optimizer == other.optimizer and all(
+            self.knobs[key] == other.knobs[key] for key in self.knobs if key not in live
+        )
+
     def renamed(self, name: str) -> "Lane":
         """The same lane under another name."""
         return self._replace(name=name)
@@ -301,6 +308,36 @@ def branch_name(lane: str, taken: Container[str]) -> str:
     """A name for a branch: adam~2, adam~3 and so on."""
     base = lane.partition("~")[0]
     return next(n for n in (f"{base}~{i}" for i in itertools.count(2)) if n not in taken)
+
+
+def free_name(optimizer: str, taken: Container[str]) -> str:
+    """A name for a lane: adam, adam-2, adam-3 and so on."""
+    wish = optimizer.rpartition(".")[2]
+    names = itertools.chain([wish], (f"{wish}-{i}" for i in itertools.count(2)))
+    return next(name for name in names if name not in taken)
+
+
+def lanes_needed(lanes: Sequence[Lane], removed: Container[str]) -> tuple[Lane, ...]:
+    """The lanes without removed ones, as far as no other branched from them.
+
+    A removed lane that others branched from stays, and stops where the last of them left it: so an
+    experiment of these lanes gives the same record, whatever was done to the lanes before.
+
+    Args:
+        lanes: all lanes, parents before branches.
+        removed: the names of those that were taken out.
+    """
+    kept: list[Lane] = []
+    left: dict[str, int] = {}  # lane -> the last step at which a branch leaves it
+    for lane in reversed(lanes):
+        if lane.name in removed:
+            if lane.name not in left:
+                continue
+            lane = lane.replace(stop=left[lane.name])
+        if lane.branch_of:
+            left[lane.branch_of] = max(lane.branch_step, left.get(lane.branch_of, 0))
+        kept.append(lane)
+    return tuple(reversed(kept))
 
 
 def _rows(start: Any) -> tuple[tuple[float, ...], ...]:

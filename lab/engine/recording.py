@@ -4,6 +4,7 @@ The engine's thread appends; any thread reads. `recorder.py` moves full chunks o
 file when memory gets short; nothing is ever overwritten.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,37 @@ class Result:
     info: Mapping[str, Any]
     seconds: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        lane: str,
+        step: int,
+        arrays: Mapping[str, Any],
+        info: Mapping[str, Any],
+        seconds: float,
+    ) -> "Result":
+        """A result as it can be kept in a file: numpy arrays, and plain numbers and text.
+
+        Raises:
+            ValueError: something else, by its name.
+        """
+        kept, told = {}, {}
+        for key, value in arrays.items():
+            kept[key] = np.asarray(value)
+            if kept[key].dtype.kind not in "biuf":
+                raise ValueError(f"{key} is no array of numbers but of {kept[key].dtype}")
+            kept[key].setflags(write=False)
+        for key, value in info.items():
+            told[key] = value.item() if isinstance(value, np.generic) else value
+            try:
+                json.dumps(told[key])
+            except TypeError as error:
+                raise ValueError(
+                    f"{key} is no number or text but a {type(value).__name__}"
+                ) from error
+        return cls(name, lane, step, kept, told, seconds)
+
     def __getattr__(self, key: str) -> Any:
         """Named arrays and numbers as attributes."""
         if not key.startswith("__"):
@@ -57,7 +89,7 @@ class Event:
 
     step: int
     lane: str
-    kind: str  # "knob", "diverged", "failed", "branch", "removed" or "note"
+    kind: str  # "knob", "diverged", "failed", "branch", "removed", "returned" or "restarted"
     data: Mapping[str, Any]
 
 
@@ -163,8 +195,10 @@ class LaneRecord:
         return Curve(steps, low, middle, high)
 
     def ancestor(self, step: int) -> "LaneRecord":
-        """The record that holds the row of a step: this one, or one it branched from."""
-        return self.parent.ancestor(step) if self.parent and step < self.first else self
+        """The record of the lane that went on from a step: this one, or one it branched from."""
+        if self.parent and step < self.spec.branch_step:
+            return self.parent.ancestor(step)
+        return self
 
 
 class Recording:
@@ -175,6 +209,8 @@ class Recording:
         header: device, dtype, threads and versions: what else the numbers depend on.
         events: what happened, in order.
         results: what was measured, in order.
+        waiting: planned measurements that were yet to be made when the session was kept: plan (as
+            plain data), lane and step.
     """
 
     def __init__(self, experiment: Experiment, header: Mapping[str, Any]):
@@ -183,6 +219,7 @@ class Recording:
         self.header = dict(header)
         self.events: list[Event] = []
         self.results: list[Result] = []
+        self.waiting: list[tuple[dict[str, Any], str, int]] = []
         self.records: dict[str, LaneRecord] = {}
         self.fetch: Callable[[int], np.ndarray] | None = None  # set once there is a file
         self.recorder: Any = None  # the Recorder that keeps its file
@@ -208,17 +245,18 @@ class Recording:
         return total + sum(a.nbytes for r in list(self.results) for a in r.arrays.values())
 
     def add_lane(self, spec: Lane) -> LaneRecord:
-        """Begin the record of a lane."""
+        """Begin the record of a lane, in the place of one of that name if there was one."""
+        if spec.name in self.records:
+            self._clear(spec.name)
         parent = self.records[spec.branch_of] if spec.branch_of else None
         record = LaneRecord(spec, parent, self._fetch_rows)
         self.records = {**self.records, spec.name: record}
         return record
 
     def drop_lane(self, name: str) -> None:
-        """Forget a lane that is run again from its start, with what was measured on it."""
+        """Forget a lane, with what was measured on it."""
+        self._clear(name)
         self.records = {key: record for key, record in self.records.items() if key != name}
-        self.results = [result for result in self.results if result.lane != name]
-        self.recorder.forget_lane(name)
 
     def lane(self, name: str) -> LaneRecord:
         """The record of a lane.
@@ -315,6 +353,10 @@ class Recording:
     def close(self) -> None:
         """Let go of the file behind the recording."""
         self.recorder.close()
+
+    def _clear(self, name: str) -> None:
+        self.results = [result for result in self.results if result.lane != name]
+        self.recorder.forget_lane(name)
 
     def _fetch_rows(self, chunk_id: int) -> np.ndarray:
         return self.fetch(chunk_id)

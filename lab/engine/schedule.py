@@ -1,11 +1,15 @@
 """Which probes are due at which step, and the measurements that this asks for."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+from lab.engine.analysis.base import Steps
 from lab.engine.jobs import Job
 from lab.engine.plan import ProbePlan
 from lab.engine.probes import Probe, Sight
 from lab.engine.problem import Problem
+
+NOTHING = object()  # the result of a probe that found nothing to measure
 
 
 class Schedule:
@@ -54,8 +58,7 @@ class Schedule:
             if step % plan.every:
                 continue
             if probe.scope == "lane":
-                if sight.alive and probe.ready(sight):
-                    yield Job(plan.name, lane, step, probe.measure(self._problem, sight))
+                yield self._job(plan, probe, lane, step, sight)
             elif step > self._settled:  # a branch that catches up comes too late
                 self._gathered.setdefault((step, number), {})[lane] = sight
 
@@ -75,10 +78,51 @@ class Schedule:
             self._settled = step
             sights = {lane: seen[lane] for lane in order if lane in seen}
             plan, probe = self._probes[number]
-            if probe.ready(sights):
-                yield Job(plan.name, "", step, probe.measure(self._problem, sights))
+            if sights:
+                yield self._job(plan, probe, "", step, sights)
+
+    @property
+    def waiting(self) -> list[tuple[ProbePlan, str, int]]:
+        """The measurements of all lanes that wait for lanes that are behind: plan, "" and step."""
+        return [(self._probes[number][0], "", step) for step, number in sorted(self._gathered)]
+
+    def again(
+        self, plan: ProbePlan, lane: str, step: int, sights: dict[str, Sight]
+    ) -> Iterator[Job]:
+        """A measurement that was waiting when its session was closed.
+
+        Args:
+            plan: what asked for it; nothing comes of one that is planned no more.
+            lane: the lane it looks at, empty for all.
+            step: the step it looks at.
+            sights: what there was to see, lane -> sight.
+
+        Returns:
+            The job, if it is one of one lane; those of all lanes come by `settle`.
+        """
+        for number, (other, probe) in enumerate(self._probes):
+            if other != plan or not sights:
+                continue
+            if lane:
+                yield self._job(plan, probe, lane, step, sights[lane])
+            else:
+                self._gathered[step, number] = sights
+
+    def settled(self, step: int) -> None:
+        """Note that probes that look at all lanes have done so up to a step."""
+        self._settled = max(self._settled, step)
 
     def forget_lane(self, lane: str) -> None:
         """Stop waiting with what was seen of a lane."""
         for sights in self._gathered.values():
             sights.pop(lane, None)
+
+    def _job(self, plan: ProbePlan, probe: Probe, lane: str, step: int, sight: Any) -> Job:
+        return Job(plan.name, lane, step, _steps(probe, self._problem, sight), plan=plan)
+
+
+def _steps(probe: Probe, problem: Problem, sight: Any) -> Steps:
+    """The whole of a measurement: whatever goes wrong in it, goes wrong while it is under way."""
+    if not probe.ready(sight):
+        return NOTHING
+    return (yield from probe.measure(problem, sight))

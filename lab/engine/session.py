@@ -5,22 +5,24 @@ needs no engine; changing something at an earlier step makes a branch from a rep
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+
+import torch
 
 from lab.engine.catalogue import Choice, catalogue
 from lab.engine.device import pick_device, pick_dtype, thread_count
 from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
+from lab.engine.lane import Block, LaneState, RunningLane, live_knobs, unpack_state
 from lab.engine.messages import Trouble
-from lab.engine.lane import Block, LaneState, RunningLane, unpack_state
-from lab.engine.plan import Lane, ProbePlan, branch_name
+from lab.engine.plan import Lane, ProbePlan, branch_name, free_name, lanes_needed
 from lab.engine.probes import Measurement, Sight
 from lab.engine.problem import Problem
 from lab.engine.recorder import Recorder
 from lab.engine.recording import Event, LaneRecord, Recording, Result
-from lab.engine.schedule import Schedule
+from lab.engine.schedule import NOTHING, Schedule
 from lab.engine.snapshots import Snapshot
 from lab.engine.versions import versions
 
@@ -50,7 +52,7 @@ class Session:
             ValueError: something in the experiment that cannot run on this machine.
             OSError: the file cannot be made.
         """
-        experiment = resume.experiment if resume else experiment
+        experiment = experiment if resume is None else resume.experiment
         self.device = pick_device(experiment.device)
         self.dtype = pick_dtype(experiment.dtype, self.device)
         chosen = experiment.problem
@@ -60,19 +62,23 @@ class Session:
         self.cost: dict[str, float] = {"steps": 0.0}  # seconds spent on stepping and each probe
         self._running: dict[str, RunningLane] = {}
         self._pace: dict[str, float] = {}  # seconds that a step of each lane takes
-        self._schedule = Schedule((), self.problem)
         if resume is None:
             self.recording = Recording(replace(experiment, lanes=()), self._header(experiment))
-            Recorder(self.recording, path)
+            Recorder(self.recording)
         else:
             self.recording = resume
-            resume.recorder.make_writable(path)
         self.set_probes(experiment.probes)
-        for spec in experiment.lanes:
-            if resume is None:
-                self.add_lane(spec)
-            elif not resume.records[spec.name].removed:
-                self._resume(spec, resume.records[spec.name])
+        if resume is None:
+            for spec in experiment.lanes:
+                self._enter(spec)
+            self.recording.recorder.record_to(path)  # nothing is written before all is well
+        else:
+            for record in resume.records.values():
+                if not record.removed:
+                    self._resume(record)
+            self._measure_what_waited()
+            resume.recorder.make_writable(path)
+        self._settle()
 
     @property
     def experiment(self) -> Experiment:
@@ -110,6 +116,7 @@ class Session:
         """
         target = self.target if target is None else target
         begin = time.perf_counter()
+        self._use_threads()
         try:
             while True:
                 self._settle()
@@ -137,15 +144,15 @@ class Session:
             OSError: the file behind the recording cannot be written.
         """
         kept = time.perf_counter()
-        more = True
-        while more:
-            more = self.advance(seconds=0.25)
-            self.jobs.work(0.25 if more else float("inf"))
+        while self.advance(seconds=0.25) or self.jobs:
+            self.jobs.work(0.25)
             if progress is not None:
                 progress(self.head, self.target)
             if time.perf_counter() - kept >= 1:
                 self.keep()
                 kept = time.perf_counter()
+        if progress is not None:
+            progress(self.head, self.target)
         self.keep()
         return self.recording
 
@@ -157,12 +164,20 @@ class Session:
         """
         for name, lane in self._running.items():
             self.recording.records[name].state = lane.pack()
+        waiting = [*self.jobs.waiting, *self._schedule.waiting]
+        self.recording.waiting = [(plan.to_data(), lane, step) for plan, lane, step in waiting]
         self.recording.recorder.keep()
 
     # -- commands ------------------------------------------------------------------------------
 
     def set_knob(self, lane: str, knob: str, value: float, step: int | None = None) -> str:
-        """Turn a live knob: from the lane's head on, or in a branch if an earlier step is meant.
+        """Turn a live knob: from a step on, or in a branch if an earlier one than its head is meant.
+
+        Args:
+            lane: whose knob.
+            knob: which.
+            value: to what.
+            step: from when on; the lane's head if not given.
 
         Returns:
             The lane that now has the value: the one named, or the new branch.
@@ -173,10 +188,12 @@ class Session:
         running = self._lane(lane)
         if step is not None and step < running.step:
             return self.branch(lane, step, {knob: value})
-        spec = running.spec.with_change(running.step, {knob: value})
-        self._put_spec(spec)
+        step = running.step if step is None else step
+        spec = running.spec.with_change(step, {knob: value})
+        self.recording.records[lane].spec = spec
+        self._set(lanes=self._lanes())
         running.turn(spec)
-        self._event(running.step, lane, "knob", {knob: value})
+        self._event(step, lane, "knob", {knob: spec.knobs_at(step)[knob]})
         return lane
 
     def branch(
@@ -196,23 +213,18 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a step that is not on record.
         """
-        origin = self.recording.lane(lane).ancestor(step).spec
-        values = dict(origin.knobs)
-        for change in origin.changes:
-            if change.step <= step:
-                values.update(change.knobs)
-        spec = Lane(
-            origin.optimizer,
-            runs=origin.runs,
-            name=name or branch_name(origin.name, self.recording.records),
-            branch_of=origin.name,
-            branch_step=step,
-            **{**values, **(knobs or {})},
-        )
-        return self.add_lane(spec)
+        self._present(lane)
+        record = self.recording.lane(lane).ancestor(step)
+        if not 0 <= step <= record.head:
+            raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
+        origin = record.spec
+        name = name or branch_name(origin.name, self.recording.records)
+        return self.add_lane(origin.branched(name, step, knobs or {}))
 
     def add_lane(self, spec: Lane) -> str:
         """Add a lane; it starts at step 0, or at its branching step, and catches up.
+
+        A lane that was removed comes back with all its rows if it is added just as it was.
 
         Returns:
             Its name.
@@ -221,41 +233,34 @@ class Session:
             ValueError: a name that is taken, a rule that does not fit the problem, or a step of the
                 parent that is not on record.
         """
-        if not spec.name:
-            wish = spec.optimizer.rpartition(".")[2]
-            spec = spec.renamed(self.experiment.free_name(wish))
-        if spec.name in self.recording.records:
+        spec = spec.renamed(spec.name or free_name(spec.optimizer, self.recording.records))
+        known = self.recording.records.get(spec.name)
+        if known is not None and not known.removed:
             raise ValueError(f"there is a lane called {spec.name!r} already")
-        if spec.branch_of:
-            self._reach(spec.branch_of, spec.branch_step)
-            parent = self.recording.lane(spec.branch_of)
-            state = self.state_at(spec.branch_of, spec.branch_step)
-            same = parent.spec.optimizer == spec.optimizer
-            running = self._make(spec, state, fresh_state=not same)
+        if known is not None and known.spec == spec:
+            known.removed = False
+            self._set(lanes=self._lanes())
+            self._resume(known)
+            self._event(max(0, known.head), spec.name, "returned", {})
         else:
-            running = self._make(spec)
-        self._put_spec(spec)
-        record = self.recording.add_lane(spec)
-        self._running[spec.name] = running
-        if spec.branch_of:
-            event = {"of": spec.branch_of}
-            self._event(spec.branch_step, spec.name, "branch", event)
-        else:
-            self._take(record, running)
-        record.snapshots.add(running.step, running.pack())
+            self._enter(spec)
+        self._settle()
         return spec.name
 
     def remove_lane(self, name: str) -> None:
-        """Take a lane out. The rows that its branches share with it stay on record.
+        """Take a lane out. Its rows stay on record, for its branches and for its return.
 
         Raises:
             ValueError: no such lane.
         """
+        record = self._present(name)
+        if name in self._running:
+            record.state = self._running[name].pack()
         self._forget(name)
-        self.recording.records[name].removed = True
-        if not self._branches(name):
-            self._set(lanes=tuple(x for x in self.experiment.lanes if x.name != name))
+        record.removed = True
+        self._set(lanes=self._lanes())
         self._event(self.head, name, "removed", {})
+        self._settle()
 
     def restart_lane(self, spec: Lane) -> None:
         """Run a lane again from its start under another spec; it catches up with the others.
@@ -263,13 +268,10 @@ class Session:
         Raises:
             ValueError: no such lane, one that others branched from, or a spec that does not fit.
         """
-        self._lane(spec.name)
-        if self._branches(spec.name):
-            raise ValueError(f"lane {spec.name!r} has branches, which share its past")
-        self._make(spec)  # raises before anything is lost
-        self._forget(spec.name)
-        self.recording.drop_lane(spec.name)
-        self.add_lane(spec)
+        self._present(spec.name)
+        self._enter(spec)
+        self._event(0, spec.name, "restarted", {})
+        self._settle()
 
     def set_steps(self, steps: int) -> None:
         """Move the end of the run.
@@ -299,13 +301,12 @@ class Session:
             ValueError: no such lane, or a step that is not on record.
         """
         record = self.recording.lane(lane).ancestor(step)
+        if not 0 <= step <= record.head:
+            raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
         running = self._running.get(record.spec.name)
         if running is not None and running.step == step:
             return running.snapshot()
-        found = record.snapshots.before(step)
-        if found is None or step > record.head:
-            raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
-        replayed = self._revive(record.spec, found[1])
+        replayed = self._revive(record.spec.replace(stop=None), record.snapshots.before(step)[1])
         while replayed.step < step:
             replayed.advance(step)
             if replayed.failure:
@@ -322,14 +323,73 @@ class Session:
             if lane.failure is None and (lane.spec.stop is None or lane.step < lane.spec.stop)
         ]
 
+    def _present(self, name: str) -> LaneRecord:
+        """The record of a lane that was not removed."""
+        record = self.recording.records.get(name)
+        if record is None or record.removed:
+            lanes = ", ".join(self.recording.lanes) or "none"
+            raise ValueError(f"no lane is called {name!r}; there are: {lanes}")
+        return record
+
     def _lane(self, name: str) -> RunningLane:
+        """A lane at work, or standing still."""
+        self._present(name)
         if name not in self._running:
-            raise ValueError(f"no lane is called {name!r}; there are: {', '.join(self._running)}")
+            raise ValueError(f"lane {name!r} cannot go on: {self.recording.lane(name).failure}")
         return self._running[name]
+
+    def _lanes(self, new: Lane | None = None) -> tuple[Lane, ...]:
+        """The experiment's lanes as they are now, or as they will be with a new one."""
+        records = self.recording.records
+        specs = {name: record.spec for name, record in records.items()}
+        removed = {name for name, record in records.items() if record.removed}
+        if new is not None:
+            specs[new.name] = new
+            removed.discard(new.name)
+        return lanes_needed(list(specs.values()), removed)
+
+    def _enter(self, spec: Lane) -> None:
+        """Put a lane at its start, in the place of one of that name if there was one."""
+        branches = [
+            record
+            for record in self.recording.records.values()
+            if record.parent is not None and record.parent.spec.name == spec.name
+        ]
+        if any(not record.removed for record in branches):
+            raise ValueError(f"lane {spec.name!r} has branches, which share its past")
+        experiment = replace(self.experiment, lanes=self._lanes(spec))
+        running = self._prepare(spec)  # nothing is changed before it is there
+        for record in branches:  # removed ones: without the past they share there is no return
+            self._drop(record.spec.name)
+        self._forget(spec.name)
+        self.recording.experiment = experiment
+        record = self.recording.add_lane(spec)
+        self._running[spec.name] = running
+        if spec.branch_of:
+            self._event(spec.branch_step, spec.name, "branch", {"of": spec.branch_of})
+        record.snapshots.add(running.step, running.pack())
+        self._take(record, running)
+
+    def _drop(self, name: str) -> None:
+        """Forget a removed lane and the removed lanes that branched from it."""
+        for record in list(self.recording.records.values()):
+            if record.parent is not None and record.parent.spec.name == name:
+                self._drop(record.spec.name)
+        self.recording.drop_lane(name)
+
+    def _prepare(self, spec: Lane) -> RunningLane:
+        """A lane at its start, or where it leaves its parent."""
+        if not spec.branch_of:
+            return self._make(spec)
+        self._reach(spec.branch_of, spec.branch_step)
+        state = self.state_at(spec.branch_of, spec.branch_step)
+        origin = self.recording.lane(spec.branch_of).ancestor(spec.branch_step).spec
+        return self._make(spec, state, fresh_state=not spec.has_rule_of(origin))
 
     def _make(
         self, spec: Lane, state: LaneState | None = None, *, fresh_state: bool = False
     ) -> RunningLane:
+        self._use_threads()
         return RunningLane(
             spec,
             self.problem,
@@ -344,15 +404,18 @@ class Session:
         """A lane as a snapshot left it."""
         return self._make(spec, unpack_state(snapshot, spec, self.problem.layout, self.device))
 
-    def _resume(self, spec: Lane, record: LaneRecord) -> None:
-        """Go on where a file ends: from its newest state, stepped to the last row on record."""
-        found = record.state or (record.snapshots.last() or (0, None))[1]
-        if record.failure or found is None:
+    def _resume(self, record: LaneRecord) -> None:
+        """Go on where a record ends: from its newest state, stepped to its last row."""
+        if record.failure:
             return
-        running = self._revive(spec, found)
+        found = record.state or record.snapshots.last()[1]
+        running = self._revive(record.spec, found)
         while running.step < record.head and not running.failure:
             running.advance(record.head)  # rows already on record: the same numbers again
-        self._running[spec.name] = running
+        if record.head >= record.first:
+            running.seconds = float(record.at("seconds", record.head)[1])
+        self._running[record.spec.name] = running
+        self._take(record, running)
 
     def _burst(self, lane: RunningLane, target: int, deadline: float) -> None:
         """Let one lane step until its turn is over or a measurement is due."""
@@ -390,47 +453,72 @@ class Session:
 
     def _look(self, lane: RunningLane) -> None:
         """Plan the measurements that are due at the lane's step."""
-        knobs = {key: value[:, 0].cpu().numpy() for key, value in lane.knobs.items()}
-        sight = Sight(lane.theta, knobs, self.experiment.seed, frozenset(lane.diverged))
+        sight = self._seen(lane.theta, lane.knobs, lane.diverged)
         for job in self._schedule.look(lane.spec.name, lane.step, sight):
             self.jobs.plan(job)
 
     def _settle(self) -> None:
         """Plan the measurements of all lanes, up to the step that all of them have reached."""
         front = min((lane.step for lane in self._at_work()), default=self.recording.head)
-        order = [spec.name for spec in self.experiment.lanes]
-        for job in self._schedule.settle(front, order):
+        for job in self._schedule.settle(front, list(self.recording.records)):
             self.jobs.plan(job)
 
-    def _put_spec(self, spec: Lane) -> None:
-        self.recording.experiment = self.experiment.with_lane(spec)
-        if spec.name in self.recording.records:
-            self.recording.records[spec.name].spec = spec
-
     def _forget(self, name: str) -> None:
-        self._lane(name)
-        del self._running[name]
+        """Let a lane go, with the measurements of it that wait."""
+        self._running.pop(name, None)
         self.jobs.forget_lane(name)
         self._schedule.forget_lane(name)
-
-    def _branches(self, name: str) -> bool:
-        return any(lane.branch_of == name for lane in self.experiment.lanes)
 
     def _reach(self, lane: str, step: int) -> None:
         """Bring a parent lane to the step where a branch leaves it (a file may ask for that)."""
         running = self._running.get(lane)
-        while running is not None and running.step < step and running.failure is None:
+        while running is not None and running in self._at_work() and running.step < step:
             self._burst(running, step, float("inf"))
-            self.jobs.work()
+            if self.jobs.planned >= WAITING:
+                self.jobs.work()
 
     # -- measurements --------------------------------------------------------------------------
 
+    def _sight(self, lane: str, step: int) -> Sight | None:
+        """What there was to see of a lane at a step; None where it is not on record."""
+        record = self.recording.lane(lane)
+        found = record.at("theta", step)
+        if found is None or found[0] != step:
+            return None
+        theta = torch.tensor(found[1], device=self.device, dtype=self.dtype)
+        knobs = live_knobs(record.ancestor(step).spec, step, self.device, self.dtype)
+        gone = [run for run, where in record.diverged.items() if where.step <= step]
+        return self._seen(theta, knobs, gone)
+
+    def _seen(self, theta: torch.Tensor, knobs: Mapping, gone: Iterable[int]) -> Sight:
+        values = {key: value[:, 0].cpu().numpy() for key, value in knobs.items()}
+        return Sight(theta, values, self.experiment.seed, frozenset(gone))
+
+    def _measure_what_waited(self) -> None:
+        """Plan the measurements that were waiting when the recording was kept."""
+        made = {(result.name, result.lane, result.step) for result in self.recording.results}
+        self._schedule.settled(max((step for _, lane, step in made if not lane), default=-1))
+        for data, lane, step in self.recording.waiting:
+            plan = ProbePlan.from_data(data)
+            if (plan.name, lane, step) not in made:
+                found = {
+                    name: self._sight(name, step)
+                    for name in ([lane] if lane else self.recording.lanes)
+                }
+                sights = {name: sight for name, sight in found.items() if sight is not None}
+                for job in self._schedule.again(plan, lane, step, sights):
+                    self.jobs.plan(job)
+
     def _finished(self, job: Job, result: Any) -> None:
         self.cost[job.name] = self.cost.get(job.name, 0.0) + job.seconds
+        if result is NOTHING:
+            return
         if job.record is not None:
-            found: Measurement = job.record(result)
+            found = job.record(result)
+            if not isinstance(found, Measurement):
+                raise TypeError(f"it gave a {type(found).__name__} instead of a Measurement")
             self.recording.results.append(
-                Result(job.name, job.lane, job.step, found.arrays, found.info, job.seconds)
+                Result.of(job.name, job.lane, job.step, found.arrays, found.info, job.seconds)
             )
         if job.share is not None:
             job.share(job.key, 1.0, result)
@@ -443,6 +531,11 @@ class Session:
         self._event(job.step, job.lane, "failed", data)
 
     # -- small things --------------------------------------------------------------------------
+
+    def _use_threads(self) -> None:
+        """Compute with the number of threads that belongs to the problem: it changes rounding."""
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
 
     def _set(self, **changed: Any) -> None:
         self.recording.experiment = replace(self.experiment, **changed)

@@ -319,9 +319,6 @@ def test_lanes_get_unique_names_in_order():
     lanes = ["adam", Lane("sgd"), "adam", Lane("sgd", name="adam-2"), "adam"]
     names = [lane.name for lane in Experiment("rosenbrock", lanes).lanes]
     assert names == ["adam", "sgd", "adam-3", "adam-2", "adam-4"]
-    experiment = Experiment("rosenbrock", lanes)
-    assert experiment.free_name("adam") == "adam-5"
-    assert experiment.free_name("new") == "new"
 
 
 @pytest.mark.parametrize("value", [3, None, 1.5, {"optimizer": "adam"}])
@@ -391,16 +388,8 @@ def test_a_relative_problem_file_is_looked_for_beside_the_experiment(tmp_path, m
     assert seen == [beside, {"name": "file", "path": beside, "k": 3}, "/else/mine.py"]
 
 
-def test_lanes_are_found_and_replaced_by_name():
+def test_lanes_are_found_by_name():
     experiment = Experiment("rosenbrock", ["adam", "sgd"])
     assert experiment.lane("sgd").optimizer == "sgd"
     with pytest.raises(ValueError, match="no lane is called 'x'; there are: adam, sgd"):
         experiment.lane("x")
-    changed = experiment.with_lane(Lane("adam", name="adam", lr=0.5))
-    assert [lane.name for lane in changed.lanes] == ["adam", "sgd"]
-    assert changed.lane("adam").knobs["lr"] == 0.5
-    assert [x.name for x in experiment.with_lane(Lane("sgd", name="b")).lanes] == [
-        "adam",
-        "sgd",
-        "b",
-    ]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lab.engine.catalogue import accept_unknown
-from lab.engine.plan import Change, Lane, ProbePlan, branch_name
+from lab.engine.plan import Change, Lane, ProbePlan, branch_name, free_name, lanes_needed
 
 
 def refusal(*args, **kwargs):
@@ -272,9 +272,28 @@ def test_a_lane_of_an_optimizer_that_is_not_here_can_be_shown():
     assert (lane.total_runs, lane.sweep) == (1, {})
 
 
-def test_branch_names_count_on():
+def test_names_count_on():
     assert branch_name("adam", {}) == "adam~2"
     assert branch_name("adam~2", {"adam~2"}) == "adam~3"
+    assert free_name("torch.optim.Adam", {}) == "Adam"
+    assert free_name("adam", {"adam", "adam-2"}) == "adam-3"
+
+
+def test_removed_lanes_stay_as_far_as_others_branched_from_them():
+    a = Lane("sgd", name="a")
+    b = a.branched("b", 5, {})
+    c = b.branched("c", 9, {})
+    d = a.branched("d", 7, {})
+
+    def needed(*removed):
+        return {lane.name: lane.stop for lane in lanes_needed([a, b, c, d], removed)}
+
+    assert needed() == {"a": None, "b": None, "c": None, "d": None}
+    assert needed("a") == {"a": 7, "b": None, "c": None, "d": None}
+    assert needed("a", "d") == {"a": 5, "b": None, "c": None}
+    assert needed("a", "b", "d") == {"a": 5, "b": 9, "c": None}
+    assert needed("b", "c") == {"a": None, "d": None}
+    assert needed("a", "b", "c", "d") == {}
 
 
 def test_probe_plans(toys):
