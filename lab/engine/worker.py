@@ -51,6 +51,7 @@ class Engine:
             "speed": self._set_speed,
             "ask": self._ask,
             "cancel": self._cancel,
+            "turn": self._turn,
             "call": self._call,
             "save": self._save,
             "script": self._script,
@@ -266,6 +267,12 @@ class Engine:
     def _call(self, method: str, *args: Any) -> Any:
         """Call one of the session's own commands."""
         return getattr(self._must(), method)(*args)
+
+    def _turn(self, lane: str, knob: str, value: float) -> None:
+        """Turn a live knob from the step that is shown on, which a lane may yet have to reach."""
+        session = self._must()
+        step = max(self.position, session.recording.lane(lane).head)
+        session.set_knob(lane, knob, value, step)
 
     def _save(self, path: str) -> None:
         """Write the recording to a .lab file, or the experiment to a .toml file."""

@@ -164,7 +164,7 @@ class Document(QObject):
         """Turn a live knob at the head."""
         spec = self.experiment.lane(lane)
         old = _value_now(spec, knob)
-        post = ("call", "set_knob", lane, knob)
+        post = ("turn", lane, knob)
         self._push(f"{knob} of {lane}", [(*post, value)], [(*post, old)], ("knob", lane, knob))
 
     def branch(self, lane: str, step: int, knobs: Mapping[str, float] | None = None) -> str:
