@@ -72,6 +72,13 @@ class Oracle:
         """Gradient (runs, dim) at theta (runs, dim); counts one gradient."""
         return self.value_and_gradient(theta)[1]
 
+    def of_run(self, run: int) -> "Oracle":
+        """What one run alone sees on the present mini-batch: theta (1, dim), counts of its own."""
+        alone = Oracle(self.problem)
+        if self._batch is not None:
+            alone._batch = self._batch[run : run + 1]
+        return alone
+
     def value(self, theta: torch.Tensor) -> torch.Tensor:
         """Value (runs,) at theta (runs, dim); counts one value."""
         values, gradients, products = self.counts

@@ -51,7 +51,8 @@ def summary(rows: np.ndarray) -> np.ndarray:
     above = np.minimum(below + 1, np.maximum(last, 0))
     index = np.arange(len(rows))[:, None]
     part = places - below
-    result = ordered[index, below] * (1 - part) + ordered[index, above] * part
+    with np.errstate(invalid="ignore"):  # infinite losses: where nothing is finite, NaN is right
+        result = ordered[index, below] * (1 - part) + ordered[index, above] * part
     result[last[:, 0] < 0] = np.nan
     return result
 

@@ -1,5 +1,21 @@
 """The update rules of the catalogue, one family a file."""
 
-from lab.engine.optimizers import adaptive, first_order
+from lab.engine.optimizers import (
+    adam,
+    adaptive,
+    diffgrad,
+    first_order,
+    second_order,
+    sharpness,
+    torch_classes,
+)
 
-__all__ = ["adaptive", "first_order"]
+__all__ = [
+    "adam",
+    "adaptive",
+    "diffgrad",
+    "first_order",
+    "second_order",
+    "sharpness",
+    "torch_classes",
+]

@@ -1,4 +1,4 @@
-"""Rules with a step size for each coordinate: the Adam family, AdaGrad, AdaDelta, RMSProp."""
+"""Rules that divide each coordinate by the size of its past gradients, without Adam's mean."""
 
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -8,54 +8,204 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.optimizers.knobs import Epsilon, LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
 
-class AdamState(NamedTuple):
-    """State of `Adam`."""
+class AdaGradState(NamedTuple):
+    """State of `AdaGrad`."""
 
     step: int
-    mean: torch.Tensor  # (runs, dim), moving average of the gradient
-    square: torch.Tensor  # (runs, dim), moving average of its square
+    total: torch.Tensor  # (runs, dim), s, sum of squared gradients
 
 
 @register(
     "optimizer",
-    "adam",
+    "adagrad",
+    title="AdaGrad",
     family="adaptive",
-    formula=r"x \leftarrow x - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)",
-    paper="Kingma & Ba 2015, arXiv 1412.6980, algorithm 1",
+    formula=r"s \leftarrow s + g^2, \quad "
+    r"x \leftarrow x - \frac{\eta}{1 + (t-1)\,\delta}\, g / (\sqrt{s} + \epsilon)",
+    paper="Duchi, Hazan & Singer 2011, JMLR 12",
 )
 @dataclass(frozen=True)
-class Adam(Rule):
-    """Momentum divided by the root of a moving average of squared gradients."""
+class AdaGrad(Rule):
+    """Each coordinate slows down by all the gradient it has ever seen.
 
-    lr: Annotated[
+    As in torch.optim.Adagrad, whose decaying learning rate the paper does not have. Keras and optax
+    start the sum at 0.1 and put ε inside the root.
+    """
+
+    lr: LearningRate = 1e-2
+    lr_decay: Annotated[
         float,
-        Knob(0, 1e6, scale="log", slider=(1e-5, 1.0), symbol="η", live=True, doc="learning rate"),
-    ] = 1e-3
-    beta1: Annotated[float, Knob(0, 1, excluded="high", symbol="β₁", live=True, doc="m")] = 0.9
-    beta2: Annotated[float, Knob(0, 1, excluded="high", symbol="β₂", live=True, doc="v")] = 0.999
-    eps: Annotated[float, Knob(0, 1, scale="log", slider=(1e-12, 1e-2), symbol="ε", live=True)] = (
-        1e-8
-    )
+        Knob(
+            0,
+            1e3,
+            scale="log",
+            slider=(1e-6, 1.0),
+            symbol="δ",
+            live=True,
+            doc="lets the learning rate fall as 1 / (1 + δ times the steps made)",
+        ),
+    ] = 0.0
+    weight_decay: WeightDecay = 0.0
+    initial_accumulator: Annotated[
+        float, Knob(0, 1e6, symbol="s₀", doc="where the sum starts; above 0, first steps are short")
+    ] = 0.0
+    eps: Epsilon = 1e-10
 
-    State = AdamState
+    State = AdaGradState
 
-    def init(self, theta: torch.Tensor, layout: Layout) -> AdamState:
-        """Nothing averaged yet."""
-        zero = torch.zeros_like(theta)
-        return AdamState(0, zero, zero)
+    def init(self, theta: torch.Tensor, layout: Layout) -> AdaGradState:
+        """The sum at its start."""
+        return AdaGradState(0, torch.full_like(theta, self.initial_accumulator))
 
     def update(
-        self, theta: torch.Tensor, state: AdamState, oracle: Oracle
-    ) -> tuple[torch.Tensor, AdamState]:
+        self, theta: torch.Tensor, state: AdaGradState, oracle: Oracle
+    ) -> tuple[torch.Tensor, AdaGradState]:
         """One step."""
-        gradient = oracle.gradient(theta)
-        step = state.step + 1
-        mean = torch.lerp(gradient, state.mean, self.beta1)
-        square = torch.lerp(gradient * gradient, state.square, self.beta2)
-        root = (square / (1 - self.beta2**step)).sqrt_().add_(self.eps)
-        theta = theta - self.lr / (1 - self.beta1**step) * mean / root
-        return theta, AdamState(step, mean, square)
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        total = torch.addcmul(state.total, gradient, gradient)
+        scaled = gradient * (self.lr / (1 + state.step * self.lr_decay))
+        theta = torch.addcdiv(theta, scaled, total.sqrt().add_(self.eps), value=-1)
+        return theta, AdaGradState(state.step + 1, total)
+
+
+class AdaDeltaState(NamedTuple):
+    """State of `AdaDelta`."""
+
+    square: torch.Tensor  # (runs, dim), a, moving average of squared gradients
+    moved: torch.Tensor  # (runs, dim), d, moving average of squared steps
+
+
+@register(
+    "optimizer",
+    "adadelta",
+    title="AdaDelta",
+    family="adaptive",
+    formula=r"\Delta = \sqrt{\frac{d + \epsilon}{a + \epsilon}}\, g, \quad "
+    r"x \leftarrow x - \eta \Delta, \quad d \leftarrow \rho d + (1-\rho) \Delta^2",
+    paper="Zeiler 2012, arXiv 1212.5701, algorithm 1",
+)
+@dataclass(frozen=True)
+class AdaDelta(Rule):
+    """Steps as long as the last steps were: no learning rate to choose, and a slow start.
+
+    As in torch.optim.Adadelta, whose learning rate of 1 the paper does not have; the paper's
+    example uses ρ = 0.95. The first step is about √(ε / (1 - ρ)) long, so ε sets the pace.
+    """
+
+    lr: LearningRate = 1.0
+    rho: Annotated[
+        float,
+        Knob(
+            0,
+            1,
+            excluded="high",
+            slider=(0, 0.999),
+            symbol="ρ",
+            live=True,
+            doc="memory of the sizes of gradients and steps: 0.9 remembers about 10 steps",
+        ),
+    ] = 0.9
+    eps: Annotated[
+        float,
+        Knob(
+            0,
+            1,
+            scale="log",
+            slider=(1e-12, 1e-1),
+            symbol="ε",
+            live=True,
+            doc="sets how long the first steps are, and with them the pace of the whole run",
+        ),
+    ] = 1e-6
+    weight_decay: WeightDecay = 0.0
+
+    State = AdaDeltaState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> AdaDeltaState:
+        """Nothing averaged yet."""
+        return AdaDeltaState(torch.zeros_like(theta), torch.zeros_like(theta))
+
+    def update(
+        self, theta: torch.Tensor, state: AdaDeltaState, oracle: Oracle
+    ) -> tuple[torch.Tensor, AdaDeltaState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        square = torch.lerp(gradient * gradient, state.square, self.rho)
+        stride = (state.moved + self.eps).sqrt_().div_((square + self.eps).sqrt_()).mul_(gradient)
+        moved = torch.lerp(stride * stride, state.moved, self.rho)
+        return torch.addcmul(theta, stride, self.lr, value=-1), AdaDeltaState(square, moved)
+
+
+class RMSPropState(NamedTuple):
+    """State of `RMSProp`."""
+
+    square: torch.Tensor  # (runs, dim), v, moving average of squared gradients
+    mean: torch.Tensor  # (runs, dim), moving average of gradients; zero unless centred
+    velocity: torch.Tensor  # (runs, dim)
+
+
+@register(
+    "optimizer",
+    "rmsprop",
+    title="RMSProp",
+    family="adaptive",
+    formula=r"v \leftarrow \alpha v + (1-\alpha) g^2, \quad "
+    r"b \leftarrow \mu b + g / (\sqrt{v} + \epsilon), \quad x \leftarrow x - \eta b",
+    paper="Tieleman & Hinton 2012, lecture 6.5; centred form: Graves 2013, arXiv 1308.0850",
+)
+@dataclass(frozen=True)
+class RMSProp(Rule):
+    """Each coordinate divided by the root mean square of its recent gradients.
+
+    As in torch.optim.RMSprop: ε outside the root and no correction for the start at zero, so the
+    first step is 1/√(1 - α) times the learning rate. In the centred form rounding can make the
+    variance negative, which torch turns into NaN; here it counts as zero.
+    """
+
+    lr: LearningRate = 1e-2
+    alpha: Annotated[
+        float,
+        Knob(
+            0,
+            1,
+            excluded="high",
+            slider=(0, 0.999),
+            symbol="α",
+            live=True,
+            doc="memory of the gradient's size: 0.99 remembers about 100 steps",
+        ),
+    ] = 0.99
+    eps: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
+    momentum: Momentum = 0.0
+    centered: Annotated[
+        bool, Knob(doc="divide by the gradient's standard deviation instead of its size")
+    ] = False
+
+    State = RMSPropState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> RMSPropState:
+        """Nothing averaged yet."""
+        return RMSPropState(*(torch.zeros_like(theta) for _ in range(3)))
+
+    def update(
+        self, theta: torch.Tensor, state: RMSPropState, oracle: Oracle
+    ) -> tuple[torch.Tensor, RMSPropState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        square = torch.lerp(gradient * gradient, state.square, self.alpha)
+        if self.centered:
+            mean = torch.lerp(gradient, state.mean, self.alpha)
+            root = torch.addcmul(square, mean, mean, value=-1).clamp_(min=0).sqrt_()
+        else:
+            mean = state.mean
+            root = square.sqrt()
+        scaled = gradient / root.add_(self.eps)
+        velocity = torch.addcmul(scaled, state.velocity, self.momentum)
+        theta = torch.addcmul(theta, velocity, self.lr, value=-1)
+        return theta, RMSPropState(square, mean, velocity)

@@ -8,14 +8,56 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.optimizers.knobs import LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
 
-class MomentumState(NamedTuple):
-    """State of `SGD`."""
+class VelocityState(NamedTuple):
+    """State of the rules with a velocity."""
 
+    step: int
     velocity: torch.Tensor  # (runs, dim)
+
+
+class VelocityRule(Rule):
+    """A rule that remembers a velocity and the number of steps made."""
+
+    State = VelocityState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> VelocityState:
+        """At rest."""
+        return VelocityState(0, torch.zeros_like(theta))
+
+
+def velocity_step(
+    theta: torch.Tensor,
+    gradient: torch.Tensor,
+    velocity: torch.Tensor,
+    lr: torch.Tensor,
+    momentum: torch.Tensor,
+    *,
+    share: torch.Tensor | None = None,
+    ahead: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step of gradient descent with momentum, as in torch.optim.SGD.
+
+    Args:
+        theta: (runs, dim).
+        gradient: (runs, dim).
+        velocity: (runs, dim), zero before the first step.
+        lr: (runs, 1).
+        momentum: (runs, 1).
+        share: (runs, 1), the part of the gradient that enters the velocity; all of it if None.
+        ahead: step along g + μv, which is Nesterov's look-ahead, instead of along v.
+
+    Returns:
+        The next theta and velocity.
+    """
+    fresh = gradient if share is None else gradient * share
+    velocity = torch.addcmul(fresh, velocity, momentum)
+    direction = torch.addcmul(gradient, velocity, momentum) if ahead else velocity
+    return torch.addcmul(theta, direction, lr, value=-1), velocity
 
 
 @register(
@@ -23,30 +65,105 @@ class MomentumState(NamedTuple):
     "sgd",
     title="SGD",
     family="first order",
-    formula=r"v \leftarrow \mu v + (g + \lambda x), \quad x \leftarrow x - \eta v",
-    paper="Robbins & Monro 1951; Polyak 1964; Nesterov 1983",
+    formula=r"v \leftarrow \mu v + (1 - \tau)(g + \lambda x), \quad x \leftarrow x - \eta v",
+    paper="Robbins & Monro 1951, Annals of Mathematical Statistics 22(3)",
 )
 @dataclass(frozen=True)
-class SGD(Rule):
-    """A step along minus the gradient, with optional momentum and weight decay."""
+class SGD(VelocityRule):
+    """A step along minus the gradient; momentum and weight decay can be added.
 
-    lr: Annotated[
+    As in torch.optim.SGD: the first velocity is the whole gradient whatever the dampening, and
+    without momentum dampening does nothing. Torch refuses Nesterov's form together with dampening
+    or without momentum; here the formula is applied as it stands.
+    """
+
+    lr: LearningRate = 1e-3
+    momentum: Momentum = 0.0
+    dampening: Annotated[
         float,
-        Knob(0, 1e6, scale="log", slider=(1e-5, 1.0), symbol="η", live=True, doc="learning rate"),
-    ] = 1e-3
-    momentum: Annotated[
-        float, Knob(0, 1, excluded="high", symbol="μ", live=True, doc="momentum")
+        Knob(0, 1, symbol="τ", live=True, doc="how much of each new gradient the velocity ignores"),
     ] = 0.0
-
-    State = MomentumState
-
-    def init(self, theta: torch.Tensor, layout: Layout) -> MomentumState:
-        """No velocity yet."""
-        return MomentumState(torch.zeros_like(theta))
+    weight_decay: WeightDecay = 0.0
+    nesterov: Annotated[
+        bool, Knob(doc="step along the gradient plus μ times the velocity: Nesterov's look-ahead")
+    ] = False
 
     def update(
-        self, theta: torch.Tensor, state: MomentumState, oracle: Oracle
-    ) -> tuple[torch.Tensor, MomentumState]:
+        self, theta: torch.Tensor, state: VelocityState, oracle: Oracle
+    ) -> tuple[torch.Tensor, VelocityState]:
         """One step."""
-        velocity = self.momentum * state.velocity + oracle.gradient(theta)
-        return theta - self.lr * velocity, MomentumState(velocity)
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        # where there is no momentum there is nothing to dampen
+        share = 1 - self.dampening * (self.momentum > 0) if state.step else None
+        theta, velocity = velocity_step(
+            theta,
+            gradient,
+            state.velocity,
+            self.lr,
+            self.momentum,
+            share=share,
+            ahead=self.nesterov,
+        )
+        return theta, VelocityState(state.step + 1, velocity)
+
+
+@register(
+    "optimizer",
+    "momentum",
+    title="Momentum",
+    family="first order",
+    formula=r"v \leftarrow \mu v + (g + \lambda x), \quad x \leftarrow x - \eta v",
+    paper="Polyak 1964, USSR Computational Mathematics and Mathematical Physics 4(5)",
+)
+@dataclass(frozen=True)
+class HeavyBall(VelocityRule):
+    """A heavy ball with friction: it coasts along valleys and overshoots at their end.
+
+    Polyak writes x + μ(x - previous x) - ηg, which gives the same points while the learning rate
+    stays as it is. When it is turned, his form leaves the old velocity alone; here, as in torch,
+    the new rate also scales what was gathered before.
+    """
+
+    lr: LearningRate = 1e-3
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 0.0
+
+    def update(
+        self, theta: torch.Tensor, state: VelocityState, oracle: Oracle
+    ) -> tuple[torch.Tensor, VelocityState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        theta, velocity = velocity_step(theta, gradient, state.velocity, self.lr, self.momentum)
+        return theta, VelocityState(state.step + 1, velocity)
+
+
+@register(
+    "optimizer",
+    "nesterov",
+    title="Nesterov",
+    family="first order",
+    formula=r"v \leftarrow \mu v + (g + \lambda x), \quad x \leftarrow x - \eta (g + \mu v)",
+    paper="Nesterov 1983, Soviet Mathematics Doklady 27(2); form of Sutskever et al. 2013, ICML",
+)
+@dataclass(frozen=True)
+class Nesterov(VelocityRule):
+    """Momentum that looks ahead: the gradient is taken where the velocity would lead.
+
+    As in torch.optim.SGD the point shown is the look-ahead point, where the gradient is taken; the
+    iterate of Nesterov's theorem is x + ημv. Momentum is constant here; his schedule for convex
+    functions lets it grow as (t - 1) / (t + 2).
+    """
+
+    lr: LearningRate = 1e-3
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 0.0
+
+    def update(
+        self, theta: torch.Tensor, state: VelocityState, oracle: Oracle
+    ) -> tuple[torch.Tensor, VelocityState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        theta, velocity = velocity_step(
+            theta, gradient, state.velocity, self.lr, self.momentum, ahead=True
+        )
+        return theta, VelocityState(state.step + 1, velocity)

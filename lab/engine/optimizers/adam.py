@@ -1,0 +1,284 @@
+"""Adam and its relatives: an averaged gradient over the root of its averaged square."""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import torch
+
+from lab.engine.catalogue import register
+from lab.engine.knobs import Knob
+from lab.engine.layout import Layout
+from lab.engine.optimizers.knobs import (
+    Beta1,
+    Beta2,
+    DecoupledDecay,
+    Epsilon,
+    LearningRate,
+    WeightDecay,
+)
+from lab.engine.optimizers.rule import Rule
+from lab.engine.oracle import Oracle
+
+
+class Moments(NamedTuple):
+    """State of Adam: moving averages that start at zero."""
+
+    step: int
+    mean: torch.Tensor  # (runs, dim), m, of the gradient
+    square: torch.Tensor  # (runs, dim), v, of its square
+
+
+@dataclass(frozen=True)
+class AdamRule(Rule):
+    """The knobs and the arithmetic that Adam and its relatives share."""
+
+    lr: LearningRate = 1e-3
+    beta1: Beta1 = 0.9
+    beta2: Beta2 = 0.999
+    eps: Epsilon = 1e-8
+
+    def _average(
+        self, gradient: torch.Tensor, mean: torch.Tensor, square: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The two averages with one more gradient in them, all (runs, dim)."""
+        mean = torch.lerp(gradient, mean, self.beta1)
+        return mean, torch.lerp(gradient * gradient, square, self.beta2)
+
+    def _step(
+        self, theta: torch.Tensor, mean: torch.Tensor, square: torch.Tensor, step: int
+    ) -> torch.Tensor:
+        """Adam's step: averages corrected for their start at zero, ε outside the root."""
+        root = (square / (1 - self.beta2**step)).sqrt_().add_(self.eps)
+        return torch.addcdiv(theta, mean * (self.lr / (1 - self.beta1**step)), root, value=-1)
+
+
+@register(
+    "optimizer",
+    "adam",
+    family="adaptive",
+    formula=r"x \leftarrow x - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)",
+    paper="Kingma & Ba 2015, arXiv 1412.6980, algorithm 1",
+)
+@dataclass(frozen=True)
+class Adam(AdamRule):
+    """Momentum divided by the root of a moving average of squared gradients.
+
+    As in the paper and in torch.optim.Adam; weight decay is torch's addition to the gradient.
+    """
+
+    weight_decay: WeightDecay = 0.0
+
+    State = Moments
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> Moments:
+        """Nothing averaged yet."""
+        return Moments(0, torch.zeros_like(theta), torch.zeros_like(theta))
+
+    def update(
+        self, theta: torch.Tensor, state: Moments, oracle: Oracle
+    ) -> tuple[torch.Tensor, Moments]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        step = state.step + 1
+        mean, square = self._average(gradient, state.mean, state.square)
+        return self._step(theta, mean, square, step), Moments(step, mean, square)
+
+
+@register(
+    "optimizer",
+    "adamw",
+    title="AdamW",
+    family="adaptive",
+    formula=r"x \leftarrow (1 - \eta\lambda)\,x - \eta\,\hat m / (\sqrt{\hat v} + \epsilon)",
+    paper="Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2",
+)
+@dataclass(frozen=True)
+class AdamW(AdamRule):
+    """Adam with weight decay that the division by the gradient's size does not touch.
+
+    As in torch.optim.AdamW the decay is ηλ; in the paper it is λ times the schedule's multiplier
+    and does not change with the learning rate.
+    """
+
+    weight_decay: DecoupledDecay = 1e-2
+
+    State = Moments
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> Moments:
+        """Nothing averaged yet."""
+        return Moments(0, torch.zeros_like(theta), torch.zeros_like(theta))
+
+    def update(
+        self, theta: torch.Tensor, state: Moments, oracle: Oracle
+    ) -> tuple[torch.Tensor, Moments]:
+        """One step."""
+        step = state.step + 1
+        mean, square = self._average(oracle.gradient(theta), state.mean, state.square)
+        shrunk = theta * (1 - self.lr * self.weight_decay)
+        return self._step(shrunk, mean, square, step), Moments(step, mean, square)
+
+
+class AMSGradState(NamedTuple):
+    """State of `AMSGrad`."""
+
+    step: int
+    mean: torch.Tensor  # (runs, dim)
+    square: torch.Tensor  # (runs, dim)
+    largest: torch.Tensor  # (runs, dim), the largest `square` so far
+
+
+@register(
+    "optimizer",
+    "amsgrad",
+    title="AMSGrad",
+    family="adaptive",
+    formula=r"v^{\max} \leftarrow \max(v^{\max}, v), \quad "
+    r"x \leftarrow x - \eta\,\hat m / (\sqrt{\hat v^{\max}} + \epsilon)",
+    paper="Reddi, Kale & Kumar 2018, arXiv 1904.09237, algorithm 2",
+)
+@dataclass(frozen=True)
+class AMSGrad(AdamRule):
+    """Adam whose divisor never shrinks, so that one large gradient is never forgotten.
+
+    As in torch.optim.Adam(amsgrad=True) the largest uncorrected v is kept and then corrected. The
+    paper corrects neither average and has no ε; `bias_correction=False` is its form, with an ε.
+    """
+
+    weight_decay: WeightDecay = 0.0
+    bias_correction: Annotated[
+        bool, Knob(doc="make up for averages that start at zero, as torch does and the paper not")
+    ] = True
+
+    State = AMSGradState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> AMSGradState:
+        """Nothing averaged yet."""
+        return AMSGradState(0, *(torch.zeros_like(theta) for _ in range(3)))
+
+    def update(
+        self, theta: torch.Tensor, state: AMSGradState, oracle: Oracle
+    ) -> tuple[torch.Tensor, AMSGradState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        step = state.step + 1
+        mean, square = self._average(gradient, state.mean, state.square)
+        largest = torch.maximum(state.largest, square)
+        if self.bias_correction:
+            theta = self._step(theta, mean, largest, step)
+        else:
+            root = largest.sqrt().add_(self.eps)
+            theta = torch.addcdiv(theta, mean * self.lr, root, value=-1)
+        return theta, AMSGradState(step, mean, square, largest)
+
+
+class AdaMaxState(NamedTuple):
+    """State of `AdaMax`."""
+
+    step: int
+    mean: torch.Tensor  # (runs, dim)
+    size: torch.Tensor  # (runs, dim), u, decaying maximum of the gradient's size
+
+
+@register(
+    "optimizer",
+    "adamax",
+    title="AdaMax",
+    family="adaptive",
+    formula=r"u \leftarrow \max(\beta_2 u, |g| + \epsilon), \quad "
+    r"x \leftarrow x - \frac{\eta}{1 - \beta_1^t}\, m / u",
+    paper="Kingma & Ba 2015, arXiv 1412.6980, algorithm 2",
+)
+@dataclass(frozen=True)
+class AdaMax(AdamRule):
+    """Adam with the largest recent gradient in place of the root mean square.
+
+    As in torch.optim.Adamax ε is inside the maximum; the paper has none.
+    """
+
+    lr: LearningRate = 2e-3
+    weight_decay: WeightDecay = 0.0
+
+    State = AdaMaxState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> AdaMaxState:
+        """Nothing gathered yet."""
+        return AdaMaxState(0, torch.zeros_like(theta), torch.zeros_like(theta))
+
+    def update(
+        self, theta: torch.Tensor, state: AdaMaxState, oracle: Oracle
+    ) -> tuple[torch.Tensor, AdaMaxState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        step = state.step + 1
+        mean = torch.lerp(gradient, state.mean, self.beta1)
+        size = torch.maximum(state.size * self.beta2, gradient.abs().add_(self.eps))
+        theta = torch.addcdiv(theta, mean * (self.lr / (1 - self.beta1**step)), size, value=-1)
+        return theta, AdaMaxState(step, mean, size)
+
+
+class NAdamState(NamedTuple):
+    """State of `NAdam`."""
+
+    step: int
+    mean: torch.Tensor  # (runs, dim)
+    square: torch.Tensor  # (runs, dim)
+    product: torch.Tensor  # (runs, 1), of the momentum factors used so far
+
+
+@register(
+    "optimizer",
+    "nadam",
+    title="NAdam",
+    family="adaptive",
+    formula=r"x \leftarrow x - \eta \left[ \frac{(1-\mu_t)\,g}{1-\prod_{i \le t} \mu_i} + "
+    r"\frac{\mu_{t+1}\,m}{1-\prod_{i \le t+1} \mu_i} \right] / (\sqrt{\hat v} + \epsilon)",
+    paper="Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop",
+)
+@dataclass(frozen=True)
+class NAdam(AdamRule):
+    """Adam with Nesterov's look-ahead and a momentum that warms up.
+
+    The factors are μ_t = β₁ (1 - 0.96^(tψ) / 2). As in torch.optim.NAdam m is the plain average
+    with β₁; Dozat's averages with μ_t.
+    """
+
+    lr: LearningRate = 2e-3
+    weight_decay: WeightDecay = 0.0
+    momentum_decay: Annotated[
+        float,
+        Knob(
+            0,
+            10,
+            scale="log",
+            slider=(1e-4, 1.0),
+            symbol="ψ",
+            live=True,
+            doc="how fast the momentum grows from about half of β₁ to β₁; 0 keeps it at half",
+        ),
+    ] = 4e-3
+
+    State = NAdamState
+
+    def init(self, theta: torch.Tensor, layout: Layout) -> NAdamState:
+        """Nothing averaged yet."""
+        zero = torch.zeros_like(theta)
+        return NAdamState(0, zero, zero, torch.ones_like(theta[:, :1]))
+
+    def update(
+        self, theta: torch.Tensor, state: NAdamState, oracle: Oracle
+    ) -> tuple[torch.Tensor, NAdamState]:
+        """One step."""
+        gradient = torch.addcmul(oracle.gradient(theta), theta, self.weight_decay)
+        step = state.step + 1
+        mean, square = self._average(gradient, state.mean, state.square)
+        factor, after = self._momentum(step), self._momentum(step + 1)
+        product = state.product * factor
+        now = gradient * (self.lr * (1 - factor) / (1 - product))
+        direction = torch.addcmul(now, mean, self.lr * after / (1 - product * after))
+        root = (square / (1 - self.beta2**step)).sqrt_().add_(self.eps)
+        theta = torch.addcdiv(theta, direction, root, value=-1)
+        return theta, NAdamState(step, mean, square, product)
+
+    def _momentum(self, step: int) -> torch.Tensor:
+        """The factor μ_t of a step, (runs, 1)."""
+        return self.beta1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))

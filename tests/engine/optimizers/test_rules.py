@@ -1,0 +1,257 @@
+"""What holds for every rule of the catalogue, on one table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rule_cases import CASES, matrices, path_of, rosenbrock, running
+
+from lab.engine.catalogue import catalogue
+from lab.engine.experiment import Experiment
+from lab.engine.lane import unpack_state
+from lab.engine.oracle import Oracle
+from lab.engine.plan import Lane
+from lab.engine.problem import Batch, Problem
+
+RULES = list(CASES)
+# A value for each live knob that is far enough from the row's to be seen.
+OTHER = {
+    "lr": 0.004,
+    "momentum": 0.3,
+    "dampening": 0.6,
+    "weight_decay": 0.2,
+    "beta1": 0.5,
+    "beta2": 0.7,
+    "beta2_decay": -0.5,
+    "eps": 0.01,
+    "eps1": 30.0,
+    "eps2": 3.0,
+    "momentum_decay": 0.3,
+    "lr_decay": 0.2,
+    "rho": 0.5,
+    "alpha": 0.6,
+    "damping": 5.0,
+    "lambd": 0.3,
+    "d": 2.0,
+    "eta1": 0.2,
+    "eta2": 1.7,
+    "step_size1": 0.02,
+    "step_size2": 0.03,
+    "tolerance_grad": 10.0,
+    "tolerance_change": 10.0,
+    "ns_coefficient1": 3.0,
+    "ns_coefficient2": -5.0,
+    "ns_coefficient3": 1.8,
+    "initial_accumulator_value": 0.5,
+}
+# Knobs of torch that are read at the start only, that set only an average nobody sees, or that need
+# something stranger to be seen.
+AT_START = {("torch.optim.Adagrad", "initial_accumulator_value"), ("torch.optim.Rprop", "lr")}
+UNSEEN = {("torch.optim.ASGD", "t0")}
+SPECIAL = {("torch.optim.Muon", "eps"): 1.0}
+LIVE = [
+    (name, item.name)
+    for name in RULES
+    for item in catalogue("optimizer")[name].knobs
+    if item.knob.live and (name, item.name) not in UNSEEN
+]
+
+
+class WithHole(Problem):
+    """A problem that is not a number where the first parameter is above 50."""
+
+    def __init__(self, inner: Problem):
+        self._inner = inner
+
+    @property
+    def layout(self):
+        return self._inner.layout
+
+    def start(self, generators):
+        return self._inner.start(generators)
+
+    def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        hole = torch.where(theta[:, 0] > 50, torch.nan, 1.0)
+        return self._inner.evaluate(theta * hole[:, None], batch)
+
+
+def tensors(tree: Any) -> Iterator[torch.Tensor]:
+    """All tensors in a tree of lists, tuples and dicts."""
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, list | tuple):
+        for item in tree:
+            yield from tensors(item)
+    elif isinstance(tree, dict):
+        yield from tensors(list(tree.values()))
+
+
+def same(a: np.ndarray, b: np.ndarray) -> None:
+    np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+
+
+def test_every_rule_has_a_row():
+    assert CASES.keys() == catalogue("optimizer").keys()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_moves_downhill(name):
+    lane = running(name, matrices(), runs=2)
+    first = lane.advance(60)
+    assert first.columns["loss"][-1].max() < first.columns["loss"][0].min()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_batch_is_its_runs_one_by_one(name):
+    problem = matrices()
+    batch = running(name, problem, runs=3)
+    starts = batch.theta.clone()
+    path = path_of(batch, 25)
+    for run in range(3):
+        alone = running(name, problem, start=starts[run])
+        same(path_of(alone, 25)[:, 0], path[:, run])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", RULES)
+def test_precision_is_kept(name, dtype):
+    lane = running(name, matrices(), runs=2, dtype=dtype)
+    path_of(lane, 3)
+    assert lane.theta.dtype == dtype
+    like_theta = [x for x in tensors(lane.rule.pack(lane.state)) if x.numel() >= 8]
+    assert {x.dtype for x in like_theta} <= {dtype}
+
+
+@pytest.mark.parametrize(("name", "knob"), LIVE)
+def test_sweep_is_separate_runs(name, knob):
+    problem = matrices()
+    values = [CASES[name].get(knob, _default(name, knob)), _other(name, knob)]
+    swept = path_of(running(name, problem, **{knob: values}), 8)
+    for run, value in enumerate(values):
+        alone = path_of(running(name, problem, **{knob: value}), 8)
+        same(alone[:, 0], swept[:, run])
+    assert np.abs(swept[-1, 0] - swept[-1, 1]).max() > 1e-9, "the knob does nothing"
+
+
+@pytest.mark.parametrize(("name", "knob"), [x for x in LIVE if x not in AT_START])
+def test_turned_knob_is_a_restart_with_it_from_the_same_state(name, knob):
+    problem, value = matrices(), _other(name, knob)
+    turned = running(name, problem, runs=2, changes=[{"step": 4, knob: value}])
+    path = path_of(turned, 12)
+    before = running(name, problem, runs=2)
+    unturned = path_of(before, 4)
+    state = before.snapshot()
+    after = running(name, problem, runs=2, resume=state, **{knob: value})
+    np.testing.assert_array_equal(path[:5], unturned)
+    np.testing.assert_array_equal(path[5:], path_of(after, 8))
+    assert np.abs(path[-1] - path_of(before, 8)[-1]).max() > 1e-9, "the knob does nothing"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_snapshot_resumes_bit_for_bit(name):
+    problem = matrices()
+    lane = running(name, problem, runs=2)
+    path_of(lane, 6)
+    packed = lane.pack()
+    path = path_of(lane, 6)
+    state = unpack_state(packed, lane.spec, problem.layout, torch.device("cpu"))
+    again = running(name, problem, runs=2, resume=state)
+    np.testing.assert_array_equal(path_of(again, 6), path)
+    assert state.counts != again._oracle.counts == lane._oracle.counts
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_was_handed_in_is_not_changed(name):
+    """Two updates of the same state give the same, and leave it and the gradient as they were."""
+    problem = matrices()
+    lane = running(name, problem, runs=2)
+    path_of(lane, 5)
+    oracle = Oracle(problem)
+    value, gradient = oracle.observe(lane.theta, lane.step)
+    handed = [lane.theta, value, gradient, *tensors(lane.rule.pack(lane.state))]
+    copies = [x.clone() for x in handed]
+    with torch.no_grad():
+        first, state = lane._bound.update(lane.theta, lane.state, oracle)
+        kept = [x.clone() for x in tensors(lane.rule.pack(state))]
+        second, again = lane._bound.update(lane.theta, lane.state, oracle)
+    assert first.equal(second)
+    for a, b, c in zip(
+        kept,
+        tensors(lane.rule.pack(state)),
+        tensors(lane.rule.pack(again)),
+        strict=True,
+    ):
+        assert a.equal(b)
+        assert a.equal(c)
+    for x, copy in zip(handed, copies, strict=True):
+        assert x.equal(copy)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_nan_in_one_run_leaves_the_others_alone(name):
+    problem = WithHole(matrices())
+    start = problem.start([torch.Generator().manual_seed(i) for i in range(3)])
+    healthy = path_of(running(name, problem, start=start), 8)
+    start[1, 0] = 100
+    lane = running(name, problem, start=start)
+    path = path_of(lane, 8)
+    assert list(lane.diverged) == [1]
+    np.testing.assert_array_equal(path[:, ::2], healthy[:, ::2])
+    assert not np.isfinite(path[1:, 1]).any()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in RULES if not name.startswith("torch.") or "SGD" in name]
+)
+def test_too_large_a_learning_rate_is_marked_and_the_others_go_on(name):
+    knobs = {"plain": True, "start": [-1.5, 2.0], **({"eps": 1.0} if name == "adadelta" else {})}
+    lane = running(name, rosenbrock(), lr=[1e-4, 1e6], **knobs)
+    path = path_of(lane, 60)
+    assert list(lane.diverged) == [1]
+    assert 1 <= lane.diverged[1].step <= 60
+    alone = running(name, rosenbrock(), lr=1e-4, **knobs)
+    same(path_of(alone, 60)[:, 0], path[:, 0])
+    assert not alone.diverged
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_questions_are_counted(name):
+    problem = matrices()
+    lane = running(name, problem)
+    lane.advance(5)
+    gradients = {"sam": 2, "torch.optim.LBFGS": 3}.get(name, 1)
+    products = problem.dim if "newton" in name else 0
+    assert lane._oracle.counts == (0, 5 * gradients, 5 * products)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_lane_survives_a_file(name):
+    knobs = {**CASES[name], "lr": [0.1, 0.01]}
+    lane = Lane(name, runs=2, name="a", changes=[{"step": 3, "lr": 0.5}], **knobs)
+    experiment = Experiment("rosenbrock", [lane])
+    assert Experiment.from_toml(experiment.to_toml()) == experiment
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_text_is_there(name):
+    entry = catalogue("optimizer")[name]
+    assert entry.summary.endswith(".")
+    assert entry.family
+    for item in entry.knobs:
+        assert item.knob.doc, item.name
+        assert item.check(item.default) == item.default
+        for value in item.valid_values():
+            item.check(value)
+    if not name.startswith("torch."):
+        assert entry.formula
+        assert any(character.isdigit() for character in entry.paper), "a year"
+
+
+def _default(name: str, knob: str) -> Any:
+    return next(x.default for x in catalogue("optimizer")[name].knobs if x.name == knob)
+
+
+def _other(name: str, knob: str) -> float:
+    return SPECIAL.get((name, knob), OTHER[knob])

@@ -1,0 +1,140 @@
+"""What the tests of the rules share: a row for each rule, small problems, lanes to step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lab.engine.lane import LaneState, RunningLane
+from lab.engine.layout import Layout
+from lab.engine.plan import Lane
+from lab.engine.problem import Batch, Problem
+
+# One row for each rule of the catalogue: knobs that make it move on `Matrices`, all features on.
+CASES: dict[str, dict[str, Any]] = {
+    "sgd": {
+        "lr": 0.05,
+        "momentum": 0.8,
+        "dampening": 0.3,
+        "weight_decay": 0.01,
+        "nesterov": True,
+    },
+    "momentum": {"lr": 0.05, "weight_decay": 0.01},
+    "nesterov": {"lr": 0.05, "weight_decay": 0.01},
+    "adam": {"lr": 0.02, "weight_decay": 0.01},
+    "adamw": {"lr": 0.02, "weight_decay": 0.1},
+    "amsgrad": {"lr": 0.02, "weight_decay": 0.01, "beta2": 0.5},
+    "adamax": {"lr": 0.02, "weight_decay": 0.01},
+    "nadam": {"lr": 0.02, "weight_decay": 0.01},
+    "adagrad": {"lr": 0.1, "weight_decay": 0.01, "lr_decay": 0.01, "initial_accumulator": 0.1},
+    "adadelta": {"lr": 1.0, "weight_decay": 0.01, "eps": 1e-4},
+    "rmsprop": {"lr": 0.01, "weight_decay": 0.01, "momentum": 0.5, "centered": True},
+    "diffgrad": {"lr": 0.02, "weight_decay": 0.01},
+    "sam": {"lr": 0.05, "rho": 0.1, "momentum": 0.5, "weight_decay": 0.01, "adaptive": True},
+    "newton": {"lr": 0.3, "damping": 2.0},
+    "saddle_free_newton": {"lr": 0.3, "damping": 0.5},
+    "torch.optim.ASGD": {"lr": 0.05, "t0": 3.0},
+    "torch.optim.Adadelta": {"eps": 1e-4},
+    "torch.optim.Adafactor": {},
+    "torch.optim.Adagrad": {},
+    "torch.optim.Adam": {"lr": 0.02, "amsgrad": True},
+    "torch.optim.AdamW": {"lr": 0.02},
+    "torch.optim.Adamax": {"lr": 0.02},
+    "torch.optim.LBFGS": {"lr": 0.3, "max_iter": 3, "history_size": 4},
+    "torch.optim.Muon": {"lr": 0.02},
+    "torch.optim.NAdam": {"lr": 0.02},
+    "torch.optim.RAdam": {"lr": 0.02},
+    "torch.optim.RMSprop": {"momentum": 0.5, "centered": True},
+    "torch.optim.Rprop": {},
+    "torch.optim.SGD": {"lr": 0.05, "momentum": 0.8},
+}
+
+
+class Network(Problem):
+    """Mean squared error of a two-layer tanh network on eight samples."""
+
+    family = "network"
+
+    def __init__(self, x: Any, y: Any, bias: bool = True):
+        self.x = torch.as_tensor(x, dtype=torch.float64)  # (samples, inputs)
+        self.y = torch.as_tensor(y, dtype=torch.float64).reshape(len(self.x), -1)
+        inputs, outputs = self.x.shape[1], self.y.shape[1]
+        shapes = {"W1": (4, inputs), "b1": (4,), "W2": (outputs, 4), "b2": (outputs,)}
+        self._layout = Layout.of({k: v for k, v in shapes.items() if bias or k[0] == "W"})
+
+    @property
+    def layout(self) -> Layout:
+        return self._layout
+
+    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        return torch.stack(
+            [torch.randn(self.dim, generator=g, dtype=torch.float64) / 2 for g in generators]
+        )
+
+    def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        p = self.layout.split(theta)
+        hidden = torch.einsum("roi,si->rso", p["W1"], self.x.to(theta.dtype))
+        hidden = torch.tanh(hidden + p["b1"][:, None] if "b1" in p else hidden)
+        out = torch.einsum("roi,rsi->rso", p["W2"], hidden)
+        out = out + p["b2"][:, None] if "b2" in p else out
+        return (out - self.y.to(theta.dtype)).square().mean((1, 2))
+
+
+def matrices() -> Network:
+    """A network whose parameters are all matrices, so that every rule can run on it."""
+    g = torch.Generator().manual_seed(3)
+    x, y = (torch.randn(8, n, generator=g, dtype=torch.float64) for n in (3, 2))
+    return Network(x, y, bias=False)
+
+
+class Formula(Problem):
+    """A function of a few scalars, by a batched torch function of their columns."""
+
+    def __init__(self, function: Any, dim: int):
+        self._function = function
+        self._layout = Layout.of({f"x{i}": () for i in range(dim)})
+
+    @property
+    def layout(self) -> Layout:
+        return self._layout
+
+    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        return torch.stack(
+            [torch.randn(self.dim, generator=g, dtype=torch.float64) for g in generators]
+        )
+
+    def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        return self._function(*theta.unbind(1))
+
+
+def rosenbrock() -> Formula:
+    return Formula(lambda x, y: (1 - x) ** 2 + 100 * (y - x * x) ** 2, 2)
+
+
+def quadratic() -> Formula:
+    return Formula(lambda x, y: (x * x + 100 * y * y) / 2, 2)
+
+
+def running(
+    name: str,
+    problem: Problem,
+    *,
+    dtype: torch.dtype = torch.float64,
+    resume: LaneState | None = None,
+    plain: bool = False,
+    **lane: Any,
+) -> RunningLane:
+    """A lane of a rule, with the knobs of its row where none are given (none at all if plain)."""
+    spec = Lane(name, **({} if plain else CASES.get(name, {})) | lane)
+    place = {"seed": 0, "device": torch.device("cpu"), "dtype": dtype}
+    return RunningLane(spec, problem, resume=resume, **place)
+
+
+def path_of(lane: RunningLane, steps: int) -> np.ndarray:
+    """The points of the next steps: (rows, runs, dim), the present one first if not yet out."""
+    target, rows = lane.step + steps, []
+    while lane.step < target:
+        rows.append(lane.advance(target).columns["theta"])
+        assert lane.failure is None, lane.failure.details
+    return np.concatenate(rows)
