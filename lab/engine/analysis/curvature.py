@@ -179,8 +179,9 @@ class _Ritz:
         gaps = np.diff(np.sort(self.values), prepend=-np.inf, append=np.inf)
         gap = np.empty_like(size)
         gap[np.argsort(self.values)] = np.minimum(gaps[:-1], gaps[1:])
-        error = self.residuals * np.minimum(1.0, self.residuals / np.maximum(gap, rounding))
-        exact = error <= np.maximum(tol**2 * size, 10 * rounding)
+        share = np.ones_like(size)
+        np.divide(self.residuals, gap, out=share, where=gap > self.residuals)
+        exact = share * self.residuals <= np.maximum(tol**2 * size, 10 * rounding)
         return (small & exact)[top]
 
     def result(self, k: int, tol: float, products: int) -> Eigenvalues:

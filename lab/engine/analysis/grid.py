@@ -101,11 +101,12 @@ def on_grid(
 
 def axis(name: str, span: Any, count: int, like: torch.Tensor) -> torch.Tensor:
     """Evenly spaced coordinates, symmetric to the last bit where the range is."""
-    ends = tuple(span) if isinstance(span, tuple | list) else (-span, span) if span else ()
-    numbers = [end for end in ends if isinstance(end, int | float | np.number)]
-    if not (len(ends) == len(numbers) == 2 and -np.inf < numbers[0] < numbers[1] < np.inf):
-        raise ValueError(f"{name} = {span!r}: a number above 0, or (low, high) with low < high")
-    return torch.linspace(*map(float, ends), count, dtype=torch.float64).to(like)
+    ends = tuple(span) if isinstance(span, tuple | list) else (span,)
+    if all(isinstance(end, int | float | np.number) for end in ends):
+        ends = (-ends[0], ends[0]) if len(ends) == 1 else ends
+        if len(ends) == 2 and -np.inf < ends[0] < ends[1] < np.inf:
+            return torch.linspace(*map(float, ends), count, dtype=torch.float64).to(like)
+    raise ValueError(f"{name} = {span!r}: a number above 0, or (low, high) with low < high")
 
 
 def _levels(count: int) -> torch.Tensor:

@@ -53,7 +53,8 @@ def lanczos(
     basis = start.new_zeros(n, min(steps, _ROOM), dim)
     diagonal = torch.zeros(n, steps, dtype=torch.float64, device=start.device)
     off_diagonal = torch.zeros_like(diagonal)
-    vector = start if against is None else _without(start[:, None], against[None])[:, 0]
+    fixed = () if against is None else (against[None],)
+    vector = _without(start, *fixed)
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
     scale = torch.zeros(n, dtype=torch.float64, device=start.device)
     for step in range(steps):
@@ -63,9 +64,7 @@ def lanczos(
         basis[:, step] = vector
         image = product(vector)
         diagonal[:, step] = (image.double() * vector.double()).sum(dim=1)
-        if against is not None:
-            image = _without(image[:, None], against[None])[:, 0]
-        image = _without(image[:, None], basis[:, : step + 1])[:, 0]
+        image = _without(image, *fixed, basis[:, : step + 1])
         length = torch.linalg.vector_norm(image, dim=1).double()
         scale = torch.maximum(scale, diagonal[:, step].abs() + length)
         ended = length <= 10 * torch.finfo(start.dtype).eps * scale * dim**0.5
@@ -77,8 +76,10 @@ def lanczos(
         )
 
 
-def _without(vectors: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-    """Vectors (n, 1, dim) less their parts along orthonormal rows (n or 1, m, dim), twice."""
-    for _ in range(2):
-        vectors = vectors - (vectors @ basis.mT) @ basis
-    return vectors
+def _without(vectors: torch.Tensor, *bases: torch.Tensor) -> torch.Tensor:
+    """Vectors (n, dim) less their parts along orthonormal rows (n or 1, m, dim), twice."""
+    vectors = vectors[:, None]
+    for _ in range(2):  # by turns: one basis brings back what rounding left of the other
+        for basis in bases:
+            vectors = vectors - (vectors @ basis.mT) @ basis
+    return vectors[:, 0]

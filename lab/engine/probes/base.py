@@ -64,12 +64,13 @@ class Probe(ABC):
         """
 
     def ready(self, sight: Any) -> bool:
-        """Whether there is something to measure in what is seen; override where that may fail.
+        """Whether there is something to measure: any run that goes on. Override to ask for more.
 
         Args:
             sight: as for `measure`.
         """
-        return True
+        sights = sight.values() if isinstance(sight, Mapping) else [sight]
+        return any(one.alive for one in sights)
 
     @classmethod
     def unfit(cls, problem: Problem) -> str:

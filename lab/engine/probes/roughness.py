@@ -23,7 +23,9 @@ from lab.engine.problem import Problem
 )
 @dataclass(frozen=True)
 class RoughnessIndex(Probe):
-    """How much the wiggliness of the loss on all data differs between random lines through run 0.
+    """How much the wiggliness of the loss on all data differs between random lines.
+
+    The lines go through the first run of the lane that goes on; the info says which.
 
     Arrays: `total_variation` (M,), `s` (points,) and `profiles` (M, points), the loss on each line.
     """
@@ -42,21 +44,18 @@ class RoughnessIndex(Probe):
     ] = "auto"
 
     def measure(self, problem: Problem, sight: Sight) -> Steps[Measurement]:
-        """Measure at run 0; the directions drawn are the same at every step."""
+        """Measure at one run; the directions drawn are the same at every step."""
+        run = sight.alive[0]
         found = yield from measure_roughness(
             problem,
-            sight.theta[0],
+            sight.theta[run],
             self.directions,
             self.radius,
             self.points,
             self.scaling,
             sight.seed,
         )
-        return Measurement(found.arrays, {"run": 0, **found.info})
-
-    def ready(self, sight: Sight) -> bool:
-        """Whether run 0 goes on."""
-        return 0 not in sight.diverged
+        return Measurement(found.arrays, {"run": run, **found.info})
 
 
 def measure_roughness(

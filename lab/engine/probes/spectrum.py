@@ -25,7 +25,10 @@ GRID_POINTS = 500
 )
 @dataclass(frozen=True)
 class HessianSpectrum(Probe):
-    """Eigenvalues of the Hessian of run 0 on all data; for many parameters also their density.
+    """Eigenvalues of the Hessian on all data; for many parameters also their density.
+
+    Looked at is the first run of the lane that goes on; the info says which, and gives
+    `two_over_lr`, the sharpness beyond which plain gradient descent is unstable.
 
     Arrays: `eigenvalues` and `residuals`, by falling modulus: all of them up to 200 parameters, the
     first k for more. Then also `grid`, `density` and `error`, the density of all eigenvalues with
@@ -37,18 +40,15 @@ class HessianSpectrum(Probe):
     steps: Annotated[int, Knob(2, 200, doc="Lanczos steps of each random vector")] = 20
 
     def measure(self, problem: Problem, sight: Sight) -> Steps[Measurement]:
-        """Measure run 0; the random vectors are the same at every step."""
+        """Measure one run; the random vectors are the same at every step."""
+        run = sight.alive[0]
         found = yield from measure_spectrum(
-            problem, sight.theta[0], self.k, self.probes, self.steps, sight.seed
+            problem, sight.theta[run], self.k, self.probes, self.steps, sight.seed
         )
         limit = {}
-        if "lr" in sight.knobs and sight.knobs["lr"][0] > 0:
-            limit["two_over_lr"] = 2 / float(sight.knobs["lr"][0])
-        return Measurement(found.arrays, {"run": 0, **found.info, **limit})
-
-    def ready(self, sight: Sight) -> bool:
-        """Whether run 0 goes on."""
-        return 0 not in sight.diverged
+        if "lr" in sight.knobs and sight.knobs["lr"][run] > 0:
+            limit["two_over_lr"] = 2 / float(sight.knobs["lr"][run])
+        return Measurement(found.arrays, {"run": run, **found.info, **limit})
 
     @classmethod
     def unfit(cls, problem: Problem) -> str:

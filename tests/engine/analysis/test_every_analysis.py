@@ -1,0 +1,135 @@
+"""What holds for every analysis: kinds and precision of numbers, progress, cancelling."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import lab
+from lab import analysis
+from lab.engine.analysis.base import Cancelled
+from lab.engine.problem import Problem
+
+RNG = np.random.default_rng(0)
+SURFACE = lab.problem("himmelblau")
+MOONS = lab.problem("moons_mlp", samples=40, widths=(5, 4))
+A, B = RNG.normal(size=(2, MOONS.dim))
+POINT = RNG.normal(size=2)
+FEATURES, LABELS = RNG.normal(size=(12, 4)), np.arange(12) % 3
+
+CASES = {
+    "surface": (analysis.surface, (SURFACE, POINT), {"points": 9}),
+    "surface_network": (analysis.surface, (MOONS, A), {"points": 9}),
+    "surface_eigen": (analysis.surface, (MOONS, A, "eigen"), {"points": 5}),
+    "profile": (analysis.profile, (MOONS, A), {"points": 9}),
+    "hessian": (analysis.hessian, (SURFACE, POINT), {}),
+    "hessian_network": (analysis.hessian, (MOONS, A), {}),
+    "top_eigenvalues": (analysis.top_eigenvalues, (MOONS, A), {"k": 2}),
+    "spectral_density": (analysis.spectral_density, (MOONS, A), {"probes": 3, "steps": 5}),
+    "roughness_index": (analysis.roughness_index, (MOONS, A, 4), {"points": 9}),
+    "linear_path": (analysis.linear_path, (MOONS, A, B), {"points": 5}),
+    "bezier_path": (analysis.bezier_path, (MOONS, A, B), {"steps": 5, "points": 5}),
+    "match_permutation": (analysis.match_permutation, (MOONS, A, B), {}),
+    "best_permutation": (analysis.best_permutation, (MOONS, A, B), {}),
+    "functional_dimension": (analysis.functional_dimension, (MOONS, A), {"points": 30}),
+    "neural_collapse": (analysis.neural_collapse, (FEATURES, LABELS, FEATURES[:3]), {}),
+    "persistence": (analysis.persistence, (RNG.normal(size=(9, 9)),), {}),
+    "basins": (analysis.basins, (RNG.normal(size=(9, 9)),), {}),
+}
+
+
+def arrays(result):
+    """All arrays of a result, at whatever depth."""
+    if isinstance(result, np.ndarray | torch.Tensor):
+        yield result
+    elif dataclasses.is_dataclass(result):
+        for item in dataclasses.fields(result):
+            yield from arrays(getattr(result, item.name))
+    elif isinstance(result, tuple):
+        for item in result:
+            yield from arrays(item)
+    elif isinstance(result, dict):
+        yield from arrays(tuple(result.values()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [np.asarray, torch.as_tensor])
+@pytest.mark.parametrize("name", CASES)
+def test_kind_and_precision_are_those_given(name, make, dtype):
+    function, given, options = CASES[name]
+    cast = [
+        make(item.astype(dtype) if item.dtype.kind == "f" else item)
+        if isinstance(item, np.ndarray)
+        else item
+        for item in given
+    ]
+    before = [
+        torch.as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)
+    ]
+    result = function(*cast, **options)
+    found = list(arrays(result))
+    kind = np.ndarray if make is np.asarray else torch.Tensor
+    assert all(isinstance(array, kind) for array in found)
+    floating = [str(array.dtype).removeprefix("torch.") for array in found]
+    assert set(floating) <= {dtype, "int64", "bool"}
+    after = [
+        torch.as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)
+    ]
+    for one, two in zip(before, after, strict=True):
+        assert torch.equal(one, two)
+    if isinstance(result, np.ndarray | torch.Tensor):
+        result = (result,)
+    else:
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(result, dataclasses.fields(result)[0].name, None)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_progress_runs_from_0_to_1(name):
+    function, given, options = CASES[name]
+    seen = []
+    function(*given, **options, progress=lambda report: seen.append(report.done))
+    assert seen
+    assert seen == sorted(seen)
+    assert seen[0] > 0
+    assert seen[-1] <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_callback_can_cancel(name):
+    function, given, options = CASES[name]
+
+    def cancel(report):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        function(*given, **options, progress=cancel)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_call_gives_the_same_numbers(name):
+    function, given, options = CASES[name]
+    one, two = (list(arrays(function(*given, **options))) for _ in range(2))
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_state_of_torch_is_left_alone_between_slices(name):
+    function, given, options = CASES[name]
+    before = torch.random.get_rng_state()
+    steps = function.steps(*given, **options)
+    try:
+        while True:
+            next(steps)
+            assert torch.is_grad_enabled()
+    except StopIteration:
+        pass
+    assert (torch.random.get_rng_state() == before).all()
+
+
+def test_every_public_analysis_is_in_the_table():
+    functions = {getattr(analysis, name) for name in analysis.__all__}
+    wanted = {f for f in functions if hasattr(f, "steps")}
+    assert wanted - {case[0] for case in CASES.values()} == {analysis.native_surface}

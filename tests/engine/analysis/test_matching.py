@@ -1,0 +1,119 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lab
+from lab import analysis
+from lab.engine.analysis.chain import Chain
+
+RNG = np.random.default_rng(0)
+INPUTS, CLASSES = RNG.normal(size=(40, 3)), RNG.integers(0, 2, 40)
+
+
+def network(*widths):
+    layers = []
+    for wide, narrow in itertools.pairwise((3, *widths, 2)):
+        layers += [nn.Linear(wide, narrow), nn.Tanh()]
+    module = nn.Sequential(*layers[:-1]).double()
+    return lab.problem(module, data=(INPUTS, CLASSES), loss="cross_entropy")
+
+
+def test_weight_matching_of_the_reference_networks(digits, pair, numbers):
+    found = analysis.best_permutation(digits, *pair)
+    assert found.objective == pytest.approx(float(numbers["R2_A_objective_wm"]), rel=1e-12)
+    assert found.objective_before == pytest.approx(
+        float(numbers["R2_A_objective_identity"]), rel=1e-12
+    )
+    assert (found.permutations[0] == numbers["R2_A_perms_wm"][0]).all()
+    moved = analysis.match_permutation(digits, *pair)
+    assert (moved == found.theta).all()
+    path = analysis.linear_path(digits, pair[0], moved)
+    np.testing.assert_allclose(path.loss, numbers["R2_A_curve_wm"][:, 0], rtol=1e-9)
+    assert path.barrier == pytest.approx(numbers["R2_A_barriers_wm_tr_te"][0, 0], rel=1e-9)
+
+
+@pytest.mark.parametrize("method", ["weights", "activations"])
+def test_a_permuted_copy_is_put_back(digits, pair, method):
+    chain = Chain.of(digits.layout)
+    order = torch.as_tensor(RNG.permutation(64))
+    shuffled = chain.permuted(torch.as_tensor(pair[0]), [order])
+    back = analysis.match_permutation(digits, pair[0], shuffled.numpy(), method=method)
+    path = analysis.linear_path(digits, pair[0], back)
+    assert path.barrier == pytest.approx(0, abs=1e-12)
+    if method == "weights":
+        assert (back == pair[0]).all()
+
+
+def test_activation_matching_is_as_good_as_the_reference(digits, pair, numbers):
+    found = analysis.best_permutation(digits, *pair, method="activations")
+    outputs = [
+        np.maximum(
+            digits.dataset.inputs.numpy() @ theta[:4096].reshape(64, 64).T + theta[4096:4160], 0
+        )
+        for theta in pair
+    ]
+    gains = outputs[0].T @ outputs[1]
+    reference = numbers["R2_A_perms_act_inner"][0]  # units that are never at work leave ties
+    wanted = gains[np.arange(64), reference].sum()
+    assert gains[np.arange(64), found.permutations[0]].sum() == pytest.approx(wanted, rel=1e-12)
+    path = analysis.linear_path(digits, pair[0], found.theta)
+    assert path.barrier == pytest.approx(numbers["R2_A_barriers_act_inner_tr_te"][0, 0], rel=0.05)
+
+
+def test_one_hidden_layer_against_all_permutations():
+    problem = network(5)
+    a, b = RNG.normal(size=(2, problem.dim))
+    chain = Chain.of(problem.layout)
+    best = max(
+        chain.objective(torch.as_tensor(a), torch.as_tensor(b), [torch.tensor(order)])
+        for order in itertools.permutations(range(5))
+    )
+    assert analysis.best_permutation(problem, a, b).objective == pytest.approx(best, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_several_hidden_layers_end_where_no_single_layer_can_gain(seed):
+    problem = network(4, 4, 3)
+    a, b = RNG.normal(size=(2, problem.dim))
+    found = analysis.best_permutation(problem, a, b, seed=seed)
+    assert found.objective >= found.objective_before
+    assert problem.value(found.theta) == pytest.approx(problem.value(b), rel=1e-12)
+    chain = Chain.of(problem.layout)
+    orders = [torch.as_tensor(order) for order in found.permutations]
+    for layer, order in enumerate(orders):
+        for other in itertools.permutations(range(len(order))):
+            changed = [*orders[:layer], torch.tensor(other), *orders[layer + 1 :]]
+            value = chain.objective(torch.as_tensor(a), torch.as_tensor(b), changed)
+            assert value <= found.objective + 1e-9
+
+
+def test_the_same_seed_gives_the_same_permutation():
+    problem = network(8, 8, 8)
+    a, b = RNG.normal(size=(2, problem.dim))
+    one, same = (analysis.match_permutation(problem, a, b, seed=2) for _ in range(2))
+    assert (one == same).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (lambda: lab.problem("booth"), {}, "only in a chain of layers"),
+        (lambda: network(), {}, "with a hidden layer"),
+        (lambda: lab.problem("moons_mlp", skip=True), {}, "skip connection"),
+        (lambda: network(4), {"method": "weight"}, "method = 'weight' .*'weights'"),
+    ],
+)
+def test_what_cannot_be_matched(make, arguments, message):
+    problem = make()
+    a, b = RNG.normal(size=(2, problem.dim))
+    with pytest.raises(ValueError, match=message):
+        analysis.match_permutation(problem, a, b, **arguments)
+
+
+def test_networks_with_numbers_that_are_not_finite():
+    problem = network(4)
+    with pytest.raises(ValueError, match="finite parameters"):
+        analysis.match_permutation(problem, np.ones(problem.dim), np.full(problem.dim, np.nan))

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+
+import lab
+from lab import analysis
+from lab.engine.analysis.base import finish
+
+RNG = np.random.default_rng(0)
+BOWL = lab.problem(lambda x: (x * x).sum(), dim=30)
+BOOTH = lab.problem("booth")
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.as_tensor])
+def test_coordinates_and_distance_of_points_on_and_off_a_skew_plane(make):
+    center, d1, d2 = RNG.normal(size=(3, 30))
+    plane = analysis.given_plane(BOWL, center, (d1, d2))
+    pairs = RNG.normal(size=(4, 5, 2))
+    points = center + pairs @ np.stack([d1, d2])
+    normal = np.linalg.qr(np.stack([d1, d2, RNG.normal(size=30)]).T)[0][:, 2]
+    found = plane.coordinates(make(points + 0.7 * normal))
+    np.testing.assert_allclose(found, pairs, atol=1e-12)
+    np.testing.assert_allclose(plane.off_plane(make(points + 0.7 * normal)), 0.7, rtol=1e-12)
+    np.testing.assert_allclose(plane.off_plane(make(points)), 0, atol=1e-13)
+    assert type(found) is type(make(points))
+    np.testing.assert_allclose(plane.points(*pairs[0].T), points[0], rtol=1e-12)
+
+
+def test_a_plane_of_arrays_works_like_one_of_tensors():
+    center, d1, d2 = RNG.normal(size=(3, 30))
+    found = analysis.surface(BOWL, center, (d1, d2), normalize=None, points=3).plane
+    assert isinstance(found.center, np.ndarray)
+    np.testing.assert_allclose(found.coordinates(center + 2 * d1 - d2), [2, -1], atol=1e-12)
+
+
+def test_windows_hold_the_finite_points_with_a_margin():
+    plane = analysis.native_plane(BOOTH)
+    points = np.array([[0.0, 1.0], [4.0, 2.0], [np.nan, 0.0]])
+    assert plane.window(points, margin=0.25) == ((-1.0, 5.0), (0.0, 3.0))
+    assert plane.window(points[:1]) == ((-1.0, 1.0), (0.0, 2.0))
+    with pytest.raises(ValueError, match="finite point"):
+        plane.window(points[2:])
+
+
+def test_native_coordinates_are_the_variables_themselves():
+    plane = analysis.native_plane(BOOTH)
+    points = RNG.normal(size=(7, 2))
+    assert (plane.coordinates(points) == points).all()
+    assert (plane.off_plane(points) == 0).all()
+    with pytest.raises(ValueError, match="needs 2 variables; this problem has 30"):
+        analysis.native_plane(BOWL)
+
+
+def test_random_planes_follow_seed_and_normalisation(w3, curvature):
+    theta = curvature["W3_theta"]
+    one, same, other = (analysis.random_plane(w3, theta, seed=seed) for seed in (0, 0, 1))
+    assert (one.d1 == same.d1).all()
+    assert (one.d1 != other.d1).any()
+    rows = one.d1[:32].reshape(16, 2).norm(dim=1)
+    torch.testing.assert_close(rows, torch.as_tensor(theta[:32].reshape(16, 2)).norm(dim=1))
+    assert "filter-normalised" in one.text
+    raw = analysis.random_plane(w3, theta, normalize=None)
+    assert "not normalised" in raw.text
+    assert raw.d1.std() == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(("count", "dim"), [(12, 30), (400, 30)])
+def test_principal_planes_against_singular_values(count, dim):
+    path = np.cumsum(RNG.normal(size=(count, dim)), axis=0) * np.linspace(1, 3, dim)
+    plane = analysis.pca_plane(BOWL, path)
+    offsets = path - path.mean(axis=0)
+    _, values, vectors = np.linalg.svd(offsets, full_matrices=False)
+    for found, wanted in zip((plane.d1, plane.d2), vectors, strict=False):
+        assert abs(found.numpy() @ wanted) == pytest.approx(1, abs=1e-9)
+    np.testing.assert_allclose(plane.explained, (values**2 / (values**2).sum())[:2], rtol=1e-9)
+    np.testing.assert_allclose(plane.center, path.mean(axis=0), rtol=1e-12)
+    through = analysis.pca_plane(BOWL, path, center=path[-1])
+    np.testing.assert_allclose(through.off_plane(path[-1]), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("path", "rank", "text"),
+    [
+        (np.linspace(0, 1, 9)[:, None] * np.arange(1.0, 31), 1, "the second one random"),
+        (np.ones((4, 30)), 0, "both random"),
+        (np.ones((1, 30)), 0, "both random"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_degenerate_paths_get_random_directions_and_say_so(path, rank, text, dtype):
+    plane = analysis.pca_plane(BOWL, path.astype(dtype))
+    basis = torch.stack([plane.d1, plane.d2]).double()
+    torch.testing.assert_close(basis @ basis.T, torch.eye(2).double(), atol=1e-6, rtol=0)
+    assert text in plane.text
+    np.testing.assert_allclose(plane.explained.sum(), rank, atol=1e-6)
+    np.testing.assert_allclose(plane.off_plane(path.astype(dtype)), 0, atol=1e-5)
+
+
+def test_diverged_points_of_a_path_are_left_out():
+    path = RNG.normal(size=(6, 30))
+    broken = np.concatenate([path, np.full((2, 30), np.nan)])
+    assert (analysis.pca_plane(BOWL, broken).d1 == analysis.pca_plane(BOWL, path).d1).all()
+    with pytest.raises(ValueError, match="finite point"):
+        analysis.pca_plane(BOWL, broken[6:])
+
+
+def test_a_plane_through_three_points_holds_them():
+    points = RNG.normal(size=(3, 30))
+    plane = analysis.plane_through(BOWL, *points)
+    np.testing.assert_allclose(plane.off_plane(points), 0, atol=1e-12)
+    found = plane.coordinates(points)
+    np.testing.assert_allclose(found[0], 0, atol=1e-13)
+    np.testing.assert_allclose(found[1], [np.linalg.norm(points[1] - points[0]), 0], atol=1e-12)
+    with pytest.raises(ValueError, match="lie on one line"):
+        analysis.plane_through(BOWL, points[0], points[1], 2 * points[1] - points[0])
+
+
+def test_the_plane_of_top_eigenvectors(w3, curvature):
+    plane = finish(analysis.eigen_plane(w3, curvature["W3_theta"]))
+    for found, wanted in zip((plane.d1, plane.d2), curvature["W3_top10_vectors"], strict=False):
+        assert abs(found.numpy() @ wanted) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(plane.scales, curvature["W3_top20_LM"][:2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("directions", "message"),
+    [
+        ([np.ones(30)], "two of length 30"),
+        ([np.ones(30), 2 * np.ones(30)], "lie on one line"),
+        ([np.ones(30), np.zeros(30)], "direction 1 is zero"),
+        ([np.ones(30), np.ones(29)], "shape"),
+    ],
+)
+def test_bad_directions(directions, message):
+    with pytest.raises(ValueError, match=message):
+        analysis.given_plane(BOWL, np.zeros(30), directions)
