@@ -6,8 +6,8 @@ saving.
 """
 
 import itertools
-import os
 import time
+import uuid
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile
@@ -27,7 +27,8 @@ class Autosave:
             root: the folder of all labs; the user's data folder if not given.
         """
         self._root = (root or data_folder()) / "autosave"
-        self._folder: Path | None = self._root / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        self._folder: Path | None = self._root / name
         self._count = itertools.count(1)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
 
 def add_margins(window: QMainWindow) -> None:
     """Keep the panels off the window's edges; Qt itself leaves room only between them."""
+    window.addToolBarBreak(Qt.ToolBarArea.BottomToolBarArea)
     for area in (
         Qt.ToolBarArea.LeftToolBarArea,
         Qt.ToolBarArea.RightToolBarArea,
@@ -44,7 +45,6 @@ def add_margins(window: QMainWindow) -> None:
         bar.setFixedSize(QSize(GAP, GAP))
         bar.toggleViewAction().setVisible(False)
         window.addToolBar(area, bar)
-    window.addToolBarBreak(Qt.ToolBarArea.BottomToolBarArea)
 
 
 def fit(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:

@@ -123,8 +123,8 @@ class Window(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.addActions(list(self.commands))
         self.setStatusBar(self.status)
-        layout.add_margins(self)
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.transport)
+        layout.add_margins(self)
         for name in MENUS:
             self._fill_menu(self.menuBar().addMenu(name), name)
         search = QPushButton("Search commands   Ctrl+Shift+P", self, objectName="search")

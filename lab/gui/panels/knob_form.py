@@ -129,7 +129,7 @@ class _NumberRow(_Row):
         self._value: Any = None
 
     def busy(self) -> bool:
-        return self._slider.isSliderDown() or self._box.hasFocus()
+        return self._slider.isSliderDown() or self._box.isModified()
 
     def show_value(self, value: Any) -> None:
         self._value = value
@@ -241,7 +241,7 @@ class _TextRow(_Row):
         self._inside.addWidget(self._box, 0, 0)
 
     def busy(self) -> bool:
-        return self._box.hasFocus()
+        return self._box.isModified()
 
     def show_value(self, value: Any) -> None:
         text = ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,13 +1,16 @@
-"""A line over a plot: how old its picture is, what is on its way, and a button to measure here."""
+"""Words over a plot: how old its picture is, and a button to measure where the cursor stands."""
+
+import time
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from lab.engine.messages import Frame
+from lab.engine.messages import Frame, JobState
+from lab.gui.theme import CAPTION_POINTS
 from lab.palette import Theme, mixed
 
 STALE = 0.45  # opacity of a picture that was not measured at the cursor
-SLOW = 12  # looks after which a measurement under way is worth a word
+SLOW = 0.4  # seconds after which a measurement under way is worth a word
 
 
 class Asking(QFrame):
@@ -20,12 +23,11 @@ class Asking(QFrame):
 
         Args:
             probe: what is measured.
-            parent: the plot it lies on.
+            parent: the view it lies on.
         """
         super().__init__(parent)
-        self.probe = probe
-        self._job: tuple = ()
-        self._looks = 0
+        self._probe = probe
+        self._since, self._done = 0.0, 1.0
         self._text = QLabel(objectName="muted")
         self._button = QToolButton(text="measure here")
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -33,7 +35,7 @@ class Asking(QFrame):
         self._button.setToolTip("Measure at the step where the cursor stands")
         self._button.clicked.connect(self.asked)
         row = QHBoxLayout(self)
-        row.setContentsMargins(7, 2, 3, 2)
+        row.setContentsMargins(7, 2, 2, 2)
         row.setSpacing(7)
         row.addWidget(self._text)
         row.addWidget(self._button)
@@ -44,46 +46,41 @@ class Asking(QFrame):
         self.setStyleSheet(
             f"Asking {{ background: {theme.card}; border: 1px solid {theme.line};"
             " border-radius: 6px; }"
-            f"QToolButton {{ padding: 1px 7px; font-size: 11px; color: {theme.accent};"
-            f" background: {mixed(theme.accent, theme.card, 0.12)}; border: none; }}"
+            f"QToolButton {{ padding: 2px 8px; font-size: {CAPTION_POINTS}px; border: none;"
+            f" color: {theme.accent}; background: {mixed(theme.accent, theme.card, 0.12)}; }}"
             f"QToolButton:hover {{ background: {mixed(theme.accent, theme.card, 0.25)}; }}"
         )
 
-    def look(self, frame: Frame, step: int | None, cursor: int) -> str:
-        """Show what there is to say.
+    def job(self, frame: Frame) -> JobState | None:
+        """The measurement under way, if it is one of these."""
+        return frame.job if frame.job is not None and frame.job.name == self._probe else None
+
+    def progress(self, frame: Frame) -> str:
+        """What is under way, in words; nothing for what is done in no time."""
+        job, now = self.job(frame), time.monotonic()
+        if job is None or job.done < self._done:
+            self._since = now
+        self._done = 1.0 if job is None else job.done
+        if job is None or now - self._since < SLOW:
+            return ""
+        return f"computing … {100 * job.done:.0f} %"
+
+    def offer(self, step: int | None, cursor: int, *, allowed: bool) -> None:
+        """Say how old the picture is, and offer to measure.
 
         Args:
-            frame: tells what is under way, and whether the play head moves.
             step: when the picture was measured, None where there is none.
             cursor: the step looked at.
-
-        Returns:
-            What is under way, for the line of the card; empty for nothing that takes long.
+            allowed: whether there is reason to offer it (the cursor stands, nothing is under way).
         """
-        busy = self._busy(frame)
-        standing = not frame.playing
-        offer = standing and step != cursor and not busy
-        old = standing and step is not None and step != cursor
-        text = f"measured at step {step}" if old else ""
-        self._button.setVisible(offer)
+        text = f"measured at step {step}" if step not in (None, cursor) and allowed else ""
         self._text.setText(text)
         self._text.setVisible(bool(text))
-        self.setVisible(bool(text) or offer)
+        self.setVisible(allowed and step != cursor)
         self.adjustSize()
-        self.place()
-        return busy
-
-    def place(self) -> None:
-        """Stand in the upper right corner of the plot."""
-        self.move(self.parentWidget().width() - self.width() - 12, 6)
-
-    def _busy(self, frame: Frame) -> str:
-        """The measurement under way, once it was seen several times."""
-        job = frame.job
-        if job is None or job.name != self.probe:
-            self._job, self._looks = (), 0
-            return ""
-        if (job.lane,) != self._job:
-            self._job, self._looks = (job.lane,), 0
-        self._looks += 1
-        return f"computing … {100 * job.done:.0f} %" if self._looks > SLOW else ""
+        room = self.parentWidget().rect()
+        if step is None:  # under the words in the middle of an empty plot
+            self.move((room.width() - self.width()) // 2, int(0.7 * room.height()))
+        else:
+            self.move(room.width() - self.width() - 12, 4)
+        self.raise_()

@@ -53,6 +53,7 @@ class Drawing:
         width: float = 1.0,
         opacity: float = 1.0,
         dashed: bool = False,
+        smooth: bool = True,
     ) -> None:
         """A line through points, broken where one is NaN.
 
@@ -64,6 +65,7 @@ class Drawing:
             width: in pixels.
             opacity: 0 to 1.
             dashed: whether it is dashed.
+            smooth: whether its edges are; it is then some times slower.
         """
         item = self._item("line", key, lambda: pg.PlotCurveItem(connect="finite"))
         look = (colour, width, opacity, dashed)
@@ -72,7 +74,7 @@ class Drawing:
             style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
             item.setPen(pg.mkPen(tinted(colour, opacity), width=width, style=style))
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        item.setData(x, y, connect="finite", antialias=not dashed)
+        item.setData(x, y, connect="finite", antialias=smooth and not dashed)
 
     def band(
         self,

@@ -17,7 +17,7 @@ NAMED = 4  # up to so many eigenvalues in a row have their value beside them
 _STICK = 0.52  # height of a stick in its row
 
 
-class Spectrum(NamedTuple):
+class Row(NamedTuple):
     """One lane's spectrum at a step.
 
     Attributes:
@@ -43,7 +43,7 @@ class SpectrumPlot(Plot):
         self._zero = pg.InfiniteLine(pos=0, angle=90, movable=False)
         self._zero.setZValue(-2)
         self.addItem(self._zero, ignoreBounds=True)
-        self._shown: list[Spectrum] = []
+        self._shown: list[Row] = []
         self._kind = ""
         self.pointed.connect(self._read)
 
@@ -53,7 +53,7 @@ class SpectrumPlot(Plot):
         self._zero.setPen(pg.mkPen(theme.muted, width=1))
         self._kind = ""
 
-    def show_spectra(self, spectra: list[Spectrum], opacity: float) -> None:
+    def show_spectra(self, spectra: list[Row], opacity: float) -> None:
         """Draw.
 
         Args:
@@ -111,10 +111,18 @@ class SpectrumPlot(Plot):
         middle = _log(density, floor)
         ground = np.full_like(grid, floor)
         drawing.band("area", grid, ground, middle, one.colour, 0.4)
-        drawing.band("error", grid, _log(density - error, floor), _log(density + error, floor),
-                     one.colour, 0.25)
+        drawing.band(
+            "error",
+            grid,
+            _log(density - error, floor),
+            _log(density + error, floor),
+            one.colour,
+            0.25,
+        )
         drawing.line("edge", grid, np.where(middle > floor, middle, np.nan), one.colour)
-        _sticks(drawing, "top", _finite(found.eigenvalues), floor, np.log10(single), self.theme.text)
+        _sticks(
+            drawing, "top", _finite(found.eigenvalues), floor, np.log10(single), self.theme.text
+        )
         top = float(np.nanmax(middle, initial=np.log10(single)))
         high = top + 0.12 * (top - floor)
         self._draw_limit(drawing, "top", one.limit, floor, high)
@@ -153,7 +161,9 @@ class SpectrumPlot(Plot):
             return
         rows, wide = [], np.ptp(self._x_range())
         for one in self._shown:
-            values, residuals = (np.asarray(one.result.arrays[k]) for k in ("eigenvalues", "residuals"))
+            values, residuals = (
+                np.asarray(one.result.arrays[k]) for k in ("eigenvalues", "residuals")
+            )
             near = int(np.argmin(np.abs(np.nan_to_num(values, nan=np.inf) - x)))
             if abs(values[near] - x) < 0.03 * wide:
                 accuracy = f"± {short(float(residuals[near]), 1)}"

@@ -1,7 +1,12 @@
 """Results of one measurement, sorted as views need them. Qt-free."""
 
 import bisect
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
+
+_ROOM = 64  # rows of a table that are made at first; it doubles when they are full
 
 
 class Measured:
@@ -10,57 +15,91 @@ class Measured:
     Of two results of one lane at one step the newer one counts.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, numbers: Callable[[Any], Sequence[float]] = lambda result: ()):
         """Begin empty.
 
         Args:
             name: of the probe.
+            numbers: takes from each result what is drawn against steps, always as many numbers.
         """
-        self.name = name
-        self.count = 0  # how often something was added; equal counts mean that nothing is new
-        self._recording: Any = None
+        self.count = 0  # rises with everything that is added
+        self._name, self._numbers = name, numbers
+        self._records: Any = {}
         self._source: list | None = None
         self._taken = 0
-        self._steps: dict[str, list[int]] = {}
-        self._results: dict[str, list[Any]] = {}
+        self._lanes: dict[str, _Lane] = {}
 
     def follow(self, recording: Any) -> None:
         """Take in what is new. Only new results are looked at, unless the recording is another."""
         source = recording.results
         if source is not self._source:
-            self._recording, self._source, self._taken = recording, source, 0
-            self._steps, self._results = {}, {}
+            self._source, self._taken, self._lanes = source, 0, {}
             self.count += 1
+        self._records = recording.records
         end = len(source)
         for result in source[self._taken : end]:
-            if result.name == self.name:
-                self._add(result)
+            if result.name == self._name:
+                self._lanes.setdefault(result.lane, _Lane()).add(result, self._numbers(result))
+                self.count += 1
         self._taken = end
-
-    def _add(self, result: Any) -> None:
-        steps = self._steps.setdefault(result.lane, [])
-        results = self._results.setdefault(result.lane, [])
-        place = bisect.bisect_left(steps, result.step)
-        if place < len(steps) and steps[place] == result.step:
-            results[place] = result
-        else:
-            steps.insert(place, result.step)
-            results.insert(place, result)
-        self.count += 1
-
-    def along(self, lane: str) -> list[Any]:
-        """All results of a lane by step; a branch begins with those of the past that it shares."""
-        own = self._results.get(lane, [])
-        record = self._recording.records.get(lane) if lane else None
-        if record is None or record.parent is None:
-            return own
-        parent = record.parent.spec.name
-        before = self.along(parent)
-        shared = bisect.bisect_left(before, record.first, key=lambda result: result.step)
-        return [*before[:shared], *own]
 
     def newest(self, lane: str, step: int) -> Any:
         """The newest result of a lane at a step or before it; None if there is none."""
-        results = self.along(lane)
-        place = bisect.bisect_right(results, step, key=lambda result: result.step)
-        return results[place - 1] if place else None
+        found = self._lanes[lane].newest(step) if lane in self._lanes else None
+        parent = self._parent(lane)
+        if found is None and parent is not None:
+            return self.newest(parent, min(step, self._records[lane].first - 1))
+        return found
+
+    def table(self, lane: str) -> tuple[np.ndarray, np.ndarray]:
+        """What is drawn of a lane; a branch begins with the past that it shares.
+
+        Returns:
+            Steps (n,) and numbers (n, m).
+        """
+        own = self._lanes[lane].table() if lane in self._lanes else None
+        parent = self._parent(lane)
+        if parent is None:
+            return own if own is not None else (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+        steps, rows = self.table(parent)
+        shared = int(np.searchsorted(steps, self._records[lane].first))
+        if own is None:
+            return steps[:shared], rows[:shared]
+        if not shared:
+            return own
+        return np.append(steps[:shared], own[0]), np.concatenate([rows[:shared], own[1]])
+
+    def _parent(self, lane: str) -> str | None:
+        record = self._records.get(lane)
+        return None if record is None or record.parent is None else record.parent.spec.name
+
+
+class _Lane:
+    """Results of one lane by step."""
+
+    def __init__(self):
+        self._steps: list[int] = []
+        self._results: list[Any] = []
+        self._table = np.empty((0, 0))
+
+    def add(self, result: Any, numbers: Sequence[float]) -> None:
+        place = bisect.bisect_left(self._steps, result.step)
+        count = len(self._steps)
+        if place < count and self._steps[place] == result.step:
+            self._results[place] = result
+        else:
+            self._steps.insert(place, result.step)
+            self._results.insert(place, result)
+            if count == len(self._table):
+                grown = np.full((max(_ROOM, 2 * count), len(numbers)), np.nan)
+                grown[:count] = self._table[:count] if count else 0
+                self._table = grown
+            self._table[place + 1 : count + 1] = self._table[place:count].copy()
+        self._table[place] = numbers
+
+    def newest(self, step: int) -> Any:
+        place = bisect.bisect_right(self._steps, step)
+        return self._results[place - 1] if place else None
+
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(self._steps, dtype=np.int64), self._table[: len(self._steps)].copy()

@@ -88,7 +88,7 @@ class Plot(pg.PlotWidget):
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.disableAutoRange()
-        self._theme = DARK
+        self.theme = DARK
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._cursor.setZValue(5)
         self._cursor.hide()
@@ -109,15 +109,16 @@ class Plot(pg.PlotWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        self._theme = theme
+        self.theme = theme
         self.setBackground(theme.card)
         item = self.getPlotItem()
-        for place, title in self.titles.items():
+        for place in ("left", "bottom"):
             axis = item.getAxis(place)
             axis.setPen(pg.mkPen(theme.line))
             axis.setTextPen(pg.mkPen(theme.muted))
             axis.setTickPen(pg.mkPen(theme.line))
-            axis.setLabel(title, color=theme.muted, **{"font-size": f"{CAPTION_POINTS}px"})
+            if title := self.titles.get(place, ""):
+                axis.setLabel(title, color=theme.muted, **{"font-size": f"{CAPTION_POINTS}px"})
             axis.setGrid(255)
             axis.setStyle(tickAlpha=255)
             axis.setZValue(-200)  # the grid lies under what is drawn
@@ -134,6 +135,14 @@ class Plot(pg.PlotWidget):
             if self.titles[place] != title:
                 self.titles[place] = title
                 self.getPlotItem().getAxis(place).setLabel(title)
+
+    def hide_bottom(self) -> None:
+        """Leave title and numbers of the time axis to the plot below."""
+        axis = self.getPlotItem().getAxis("bottom")
+        axis.setStyle(showValues=False)
+        axis.showLabel(False)
+        self.titles.pop("bottom", None)
+        axis.setHeight(2)
 
     def set_cursor(self, x: float | None) -> None:
         """Draw the cursor line at x, or none."""
