@@ -11,7 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.plan import Lane
 from lab.engine.problem import Batch, Problem
 
-# One row for each rule of the catalogue: knobs that make it move on `Matrices`, all features on.
+# One row for each rule of the catalogue: knobs that make it move on `matrices`, all features on.
 CASES: dict[str, dict[str, Any]] = {
     "sgd": {
         "lr": 0.05,
@@ -49,6 +49,8 @@ CASES: dict[str, dict[str, Any]] = {
     "torch.optim.Rprop": {},
     "torch.optim.SGD": {"lr": 0.05, "momentum": 0.8},
 }
+if not hasattr(torch.optim, "Muon"):  # new in torch 2.9
+    del CASES["torch.optim.Muon"]
 
 
 class Network(Problem):

@@ -230,8 +230,8 @@ class NAdamState(NamedTuple):
     "nadam",
     title="NAdam",
     family="adaptive",
-    formula=r"x \leftarrow x - \eta \left[ \frac{(1-\mu_t)\,g}{1-\prod_{i \le t} \mu_i} + "
-    r"\frac{\mu_{t+1}\,m}{1-\prod_{i \le t+1} \mu_i} \right] / (\sqrt{\hat v} + \epsilon)",
+    formula=r"x \leftarrow x - \eta \left[ \frac{(1-\mu_t)\,g}{1-\prod_{i \leq t} \mu_i} + "
+    r"\frac{\mu_{t+1}\,m}{1-\prod_{i \leq t+1} \mu_i} \right] / (\sqrt{\hat v} + \epsilon)",
     paper="Dozat 2016, Incorporating Nesterov Momentum into Adam, ICLR workshop",
 )
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.mathtext import MathTextParser
 from rule_cases import CASES, matrices, path_of, rosenbrock, running
 
 from lab.engine.catalogue import catalogue
@@ -245,6 +246,7 @@ def test_text_is_there(name):
         for value in item.valid_values():
             item.check(value)
     if not name.startswith("torch."):
+        MathTextParser("path").parse(f"${entry.formula}$")  # matplotlib draws it in figures
         assert entry.formula
         assert any(character.isdigit() for character in entry.paper), "a year"
 
