@@ -24,7 +24,7 @@ from lab.engine.snapshots import Snapshot, pack, unpack
 
 BLOCK_ROWS = 256
 BLOCK_BYTES = 4 << 20
-LARGE = 64 << 20  # bytes of theta from which its memory is forecast
+LARGE = 512 << 20  # bytes of a lane from which it is asked whether they are free
 EXPLODED_LOSS = 1e20  # a run is given up beyond this: float32 ends at 3e38
 EXPLODED_THETA = 1e12
 COUNTED = ("value_evaluations", "gradient_evaluations", "hessian_products")  # as in Counts
@@ -313,10 +313,10 @@ def _check_size(spec: Lane, problem: Problem, device: torch.device, dtype: torch
     Raises:
         ValueError: more than the memory that is free.
     """
-    size = spec.total_runs * problem.dim * dtype.itemsize
-    if size > LARGE:  # the point, gradient and state, blocks of rows, and the work of a step
+    needed = problem.forecast(spec.total_runs, dtype)
+    if needed > LARGE:
         what = f"lane {spec.name!r} with {spec.total_runs} runs of {problem.dim} parameters"
-        check_memory(10 * size, device, what)
+        check_memory(needed, device, what)
 
 
 def _starts(spec: Lane, problem: Problem, seed: int) -> torch.Tensor:

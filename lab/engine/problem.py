@@ -14,6 +14,8 @@ Batch = torch.Tensor  # (runs, samples) indices into the data
 Products = Callable[[torch.Tensor], torch.Tensor]  # v (runs, dim) -> Hv (runs, dim)
 Array = np.ndarray | torch.Tensor | Sequence
 
+PLANE_NUMBERS = 1 << 16  # parameters of all points of a plane that are evaluated side by side
+
 
 class Optimum(NamedTuple):
     """A known minimum, for marks in the landscape and for distances."""
@@ -41,6 +43,7 @@ class Problem(ABC):
     window: tuple[tuple[float, float], ...] | None = None  # (low, high) for each coordinate
     optima: tuple[Optimum, ...] = ()
     log_scale: bool = False  # whether the landscape is best seen on a logarithmic scale
+    origin: Choice | None = None  # the file that made it, for one that a file defines
     hessian_trouble: str = ""  # why second derivatives cannot be trusted, empty if they can
 
     @property
@@ -72,11 +75,14 @@ class Problem(ABC):
     @property
     def title(self) -> str:
         """The name as people write it."""
-        return self.choice.entry().title if self.choice else type(self).__name__
+        named = self.choice is not None and self.origin is None
+        return self.choice.entry().title if named else type(self).__name__
 
     @property
     def choice(self) -> Choice | None:
         """Which entry of the catalogue this is, with its knobs; None for a user's own object."""
+        if self.origin is not None:
+            return self.origin
         name = type(self).__dict__.get("catalogue_name")
         if name is None:
             return None
@@ -166,9 +172,46 @@ class Problem(ABC):
         """
         return None
 
+    def forecast(self, runs: int, dtype: torch.dtype) -> int:
+        """Bytes that so many runs take at work.
+
+        Ten vectors for each: the point, its gradient, a rule's state, rows for the record, and what
+        comes and goes within a step. Problems with data add what they hold for the gradient.
+        """
+        return 10 * runs * self.dim * dtype.itemsize
+
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Other things worth knowing at a point, on all data: name -> (runs,)."""
         return {}
+
+    def plane_values(
+        self,
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> torch.Tensor:
+        """Values on a plane, on all data and without a graph; networks know faster ways.
+
+        Args:
+            center: (dim,), where a = b = 0.
+            d1: (dim,).
+            d2: (dim,).
+            a: (points,), coordinates along d1.
+            b: (points,), coordinates along d2.
+
+        Returns:
+            (points,), the value at center + a·d1 + b·d2.
+        """
+        block = max(1, PLANE_NUMBERS // self.dim)
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    self.evaluate(center + x[:, None] * d1 + y[:, None] * d2)
+                    for x, y in zip(a.split(block), b.split(block), strict=True)
+                ]
+            )
 
     # What users call: numpy or torch, one vector or a batch, any float type.
 

@@ -1,26 +1,49 @@
 """The problems of the catalogue, and `problem`, which makes one of whatever a user has."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from lab.engine.catalogue import Choice, choose
-from lab.engine.knobs import check_keys
+from lab.engine.catalogue import Choice, catalogue, choose
+from lab.engine.knobs import check_keys, shown
 from lab.engine.problem import Problem
-from lab.engine.problems import classics, mlp, multimodal, onedim, surfaces, synthetic
+from lab.engine.problems import (  # each enters its problems into the catalogue
+    classics,
+    cnn,
+    files,
+    formula,
+    mlp,
+    multimodal,
+    onedim,
+    surfaces,
+    synthetic,
+)
 from lab.engine.problems.functions import FunctionProblem
 from lab.engine.problems.modules import module_problem
 
-__all__ = ["classics", "mlp", "multimodal", "onedim", "problem", "surfaces", "synthetic"]
+__all__ = [
+    "classics",
+    "cnn",
+    "files",
+    "formula",
+    "mlp",
+    "multimodal",
+    "onedim",
+    "problem",
+    "surfaces",
+    "synthetic",
+]
 
 
 def problem(source: Any, **options: Any) -> Problem:
     """Make a problem of whatever a user has.
 
     Args:
-        source: a name of the catalogue, a table `{"name": ..., knob: ...}`, a torch function
-            (dim,) -> scalar, a torch.nn.Module, or a problem, which is returned as it is.
+        source: a name of the catalogue, a table `{"name": ..., knob: ...}`, a formula in x and y,
+            a .py file (see `files`), a torch function (dim,) -> scalar, a torch.nn.Module, or a
+            problem, which is returned as it is.
         **options: knobs of the entry; `dim`, `window` and `start` with a function (see
             `FunctionProblem`); `data`, `loss` and `batch_size` with a module (see
             `module_problem`).
@@ -41,8 +64,8 @@ def problem(source: Any, **options: Any) -> Problem:
     if isinstance(source, nn.Module):
         check_keys(options, ["data", "loss", "batch_size"])
         return module_problem(source, **options)
-    if isinstance(source, str | Mapping | Choice):
-        chosen = choose("problem", source)
+    if isinstance(source, str | Path | Mapping | Choice):
+        chosen = choose("problem", _named(source))
         return choose("problem", {"name": chosen.name, **chosen.knobs, **options}).make()
     if callable(source):
         check_keys(options, ["dim", "window", "start"])
@@ -50,6 +73,16 @@ def problem(source: Any, **options: Any) -> Problem:
             raise ValueError("dim = ... is needed with a function: how many numbers it takes")
         return FunctionProblem(source, **options)
     raise ValueError(
-        f"problem = {source!r}: a name of the catalogue, a torch function, a torch.nn.Module or a "
-        "file is needed"
+        f"problem = {shown(source)}: a name of the catalogue, a formula, a file, a torch function "
+        "or a torch.nn.Module is needed"
     )
+
+
+def _named(source: Any) -> Any:
+    """A file or a formula as the table of the entry that reads it."""
+    if isinstance(source, Path) or (isinstance(source, str) and source.endswith(".py")):
+        return {"name": "file", "path": str(source)}
+    is_text = isinstance(source, str) and source not in catalogue("problem")
+    if is_text and formula.looks_like_formula(source):
+        return {"name": "formula", "text": source}
+    return source

@@ -65,9 +65,13 @@ def module_problem(
     else:
         dataset = Dataset(inputs, targets.double().reshape(len(targets), -1))
     layers = dense_layers(module, inputs)
+    parts = (module, call.layout, dataset, criterion, batch_size)
     if layers is not None:
-        return SequentialNetwork(module, call.layout, dataset, criterion, batch_size, layers=layers)
-    return CallableNetwork(module, call.layout, dataset, criterion, batch_size, call=call)
+        problem = SequentialNetwork(*parts, layers=layers)
+    else:
+        problem = CallableNetwork(*parts, call=call)
+    _check_gradient(problem)
+    return problem
 
 
 class ModuleNetwork(Network):
@@ -187,6 +191,21 @@ def _check_data(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
     if len(tensors[0]) != len(tensors[1]):
         raise ValueError(f"data: X has {len(tensors[0])} samples, y has {len(tensors[1])}")
     return tensors[0], tensors[1]
+
+
+def _check_gradient(problem: ModuleNetwork) -> None:
+    """Refuse a module that cannot be differentiated, and measure what memory it takes.
+
+    Raises:
+        ValueError: see above.
+    """
+    try:
+        theta = problem.start([torch.Generator()])
+        problem.evaluate_with_gradient(theta, torch.arange(min(8, len(problem.dataset)))[None])
+        problem.forecast(1, theta.dtype)
+    except Exception as error:
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"the module's loss cannot be differentiated: {line}") from error
 
 
 def _own_copy(module: nn.Module) -> nn.Module:

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -12,6 +12,8 @@ from lab.engine.loss import Loss
 from lab.engine.problem import Batch, Batches, Problem
 from lab.engine.problems.batches import EpochBatches
 from lab.engine.problems.datasets import Dataset
+
+_BLOCK_BYTES = {"cpu": 1 << 26, "cuda": 1 << 30, "mps": 1 << 28}  # kept for runs evaluated at once
 
 
 class Network(Problem):
@@ -39,12 +41,31 @@ class Network(Problem):
         """
 
     def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
-        """Mean loss of every run: theta (runs, dim), batch (runs, samples) or None -> (runs,)."""
-        inputs, targets = self._prepared.on(theta)
-        if batch is not None:
-            batch = batch.to(theta.device)
-            inputs, targets = inputs[batch], targets[batch]
-        return self.criterion.value(self.outputs(theta, inputs), targets)
+        """Mean loss of every run: theta (runs, dim), batch (runs, samples) or None -> (runs,).
+
+        Where no graph is wanted, many runs are evaluated in blocks that take little memory.
+        """
+        if wants_graph(theta):
+            return self._value(theta, batch)
+        return torch.cat([self._value(*block) for block in self._blocks(theta, batch)])
+
+    def evaluate_with_gradient(
+        self, theta: torch.Tensor, batch: Batch | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Value (runs,) and gradient (runs, dim), in blocks of runs that take little memory."""
+        gradient_of = super().evaluate_with_gradient
+        pairs = [gradient_of(*block) for block in self._blocks(theta, batch)]
+        if len(pairs) == 1:
+            return pairs[0]
+        values, gradients = zip(*pairs, strict=True)
+        return torch.cat(values), torch.cat(gradients)
+
+    def forecast(self, runs: int, dtype: torch.dtype) -> int:
+        """Bytes that value and gradient of so many runs take at once, with the runs themselves."""
+        samples = min(self.batch_size or len(self.dataset), len(self.dataset))
+        at_once = min(runs, self._runs_at_once(samples, torch.empty(0, dtype=dtype)))
+        active = at_once * samples * self._numbers_per_sample * dtype.itemsize
+        return super().forecast(runs, dtype) + active
 
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """Mini-batches of `batch_size` in the order of `EpochBatches`; None for all data."""
@@ -75,12 +96,71 @@ class Network(Problem):
         """What the loss says about its second derivatives."""
         return self.criterion.hessian_trouble
 
+    def _value(self, theta: torch.Tensor, batch: Batch | None) -> torch.Tensor:
+        """Mean loss of every run at once."""
+        inputs, targets = self._prepared.on(theta)
+        if batch is not None:
+            batch = batch.to(theta.device)
+            inputs, targets = inputs[batch], targets[batch]
+        return self.criterion.value(self.outputs(theta, inputs), targets)
+
+    def _blocks(
+        self, theta: torch.Tensor, batch: Batch | None
+    ) -> Iterator[tuple[torch.Tensor, Batch | None]]:
+        """Runs (and their batches) in groups that are evaluated together."""
+        samples = len(self.dataset) if batch is None else batch.shape[1]
+        size = self._runs_at_once(samples, theta)
+        for first in range(0, max(1, len(theta)), size):
+            rows = slice(first, first + size)
+            yield theta[rows], None if batch is None else batch[rows]
+
+    def _runs_at_once(self, samples: int, like: torch.Tensor) -> int:
+        """A fixed rule, so that rounding is repeatable."""
+        one = samples * self._numbers_per_sample * like.element_size()
+        return max(1, int(_BLOCK_BYTES[like.device.type] // one))
+
+    @cached_property
+    def _numbers_per_sample(self) -> float:
+        """Numbers that one run holds in memory for the gradient at one sample."""
+        theta = self.start([torch.Generator()]).float()
+        few, more = (kept_bytes(self, theta, samples) for samples in (8, 16))
+        return 1.5 * max(1.0, (more - few) / 8 / theta.element_size())  # half as much for gradients
+
     @cached_property
     def _prepared(self) -> Dataset:
         """The data with targets in the form that the loss takes."""
         data = self.dataset
         targets = self.criterion.prepared(data.targets, (len(data), data.outputs))
         return Dataset(data.inputs, targets, data.classes)
+
+
+def wants_graph(theta: torch.Tensor) -> bool:
+    """Whether what is computed from theta is to be differentiated afterwards."""
+    return torch.is_grad_enabled() and theta.requires_grad
+
+
+def kept_bytes(problem: Network, theta: torch.Tensor, samples: int) -> int:
+    """Bytes that a graph holds besides the parameters: found by making one for a few samples.
+
+    Args:
+        problem: what is evaluated.
+        theta: (runs, dim).
+        samples: how many samples; they are repeated if there are fewer.
+    """
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    batch = (torch.arange(samples) % len(problem.dataset)).expand(len(theta), -1)
+    theta = theta.detach().requires_grad_()
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+        value = problem.evaluate(theta, batch)
+    kept.pop(theta.untyped_storage().data_ptr(), None)
+    del value  # until here, so that no storage could be freed and its address used again
+    return sum(kept.values())
 
 
 def check_loss(criterion: Loss, dataset: Dataset) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from lab.engine.problems.activations import Activation
 from lab.engine.problems.dense import Dense
 
 _ACTIVATIONS = (  # elementwise, without parameters or randomness
@@ -26,6 +27,7 @@ _ACTIVATIONS = (  # elementwise, without parameters or randomness
     nn.Softsign,
     nn.Tanh,
 )
+_FUNCTIONS = {nn.Tanh: torch.tanh, nn.ReLU: torch.relu}
 
 
 def dense_layers(module: nn.Module, inputs: torch.Tensor) -> tuple[Dense, ...] | None:
@@ -67,8 +69,10 @@ def _leaves(module: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.M
             yield f"{prefix}{name}", part
 
 
-def _pure(activation: nn.Module) -> nn.Module:
-    """A copy that does not work in place."""
+def _pure(activation: nn.Module) -> Activation:
+    """A function of the same values that does not work in place."""
+    if type(activation) in _FUNCTIONS:
+        return _FUNCTIONS[type(activation)]
     activation = copy.deepcopy(activation)
     if hasattr(activation, "inplace"):
         activation.inplace = False

@@ -1,13 +1,13 @@
 """Problems of users' modules against the modules themselves."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 import lab
 from lab.engine.problems.modules import CallableNetwork, SequentialNetwork
@@ -16,7 +16,7 @@ from lab.engine.seeds import generator
 
 def chain(*widths, activation=nn.Tanh):
     layers = []
-    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 

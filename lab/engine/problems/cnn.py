@@ -1,0 +1,166 @@
+"""A small convolutional network on the digits.
+
+On a CPU convolutions gain nothing from runs side by side, so runs are evaluated one after the
+other; elsewhere they become groups of one wide convolution. On a CPU, samples with their channels
+last, in blocks that stay in cache, take less than half the time of the plain call.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+from lab.engine.catalogue import register
+from lab.engine.layout import Layout
+from lab.engine.problems import datasets
+from lab.engine.problems.activations import ACTIVATIONS, without_graph
+from lab.engine.problems.datasets import Dataset
+from lab.engine.problems.dense import NORM_EPSILON
+from lab.engine.problems.entries import (
+    CROSS_ENTROPY,
+    Activation,
+    BatchSize,
+    DataSeed,
+    Digits,
+    LossChoice,
+    NetworkEntry,
+    Norm,
+    Skip,
+    Widths,
+)
+from lab.engine.problems.network import wants_graph
+
+SIDE = 8  # pixels
+_SAMPLE_BLOCK = 256  # samples evaluated together on a CPU where no graph is kept
+
+
+class Convolution(NamedTuple):
+    """Names of a convolution's tensors in the layout."""
+
+    weight: str
+    bias: str
+    norm: tuple[str, str] | None
+
+
+@register("problem", "digits_cnn", title="Digits, CNN", family="network")
+@dataclass(frozen=True)
+class DigitsCNN(NetworkEntry):
+    """Handwritten digits (8 × 8 pixels, 1,797 samples) by a small convolutional network.
+
+    3 × 3 convolutions that keep the size, each with its activation; then 2 × 2 max pooling and a
+    linear layer. Parameters are named and ordered as in the torch.nn.Sequential of the same layers.
+    Batch normalisation always takes its statistics from the samples that are evaluated.
+    """
+
+    widths: Widths = (16, 32)
+    activation: Activation = "relu"
+    skip: Skip = False
+    norm: Norm = False
+    loss: LossChoice = CROSS_ENTROPY
+    batch_size: BatchSize = 64
+    samples: Digits = 1797
+    data_seed: DataSeed = 0
+
+    def __post_init__(self):
+        """Check what `NetworkEntry` checks, and that there is a convolution.
+
+        Raises:
+            ValueError: knobs that do not fit together.
+        """
+        super().__post_init__()
+        if not self.widths:
+            raise ValueError("widths = []: at least one convolution is needed")
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """See `datasets.digits`."""
+        return datasets.digits(self.samples, self.data_seed)
+
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Channels of the convolutions."""
+        return self.widths
+
+    @property
+    def layout(self) -> Layout:
+        """Convolution weights (out, in, 3, 3), the linear weight (10, channels · 16), biases."""
+        return self._network[0]
+
+    def outputs(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Outputs (runs, N, 10) of pixels (N, 64) or (runs, N, 64)."""
+        if theta.device.type != "cpu":
+            return self._forward(theta, inputs)
+        own = inputs.ndim == 3
+        rows = theta.split(1)
+        each = inputs.split(1) if own else [inputs] * len(rows)
+        return torch.cat([self._one_run(*pair) for pair in zip(rows, each, strict=True)])
+
+    def _one_run(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Outputs (1, N, 10) for theta (1, dim), block by block where samples are independent."""
+        if self.norm or wants_graph(theta):
+            return self._forward(theta, inputs)
+        blocks = inputs.split(_SAMPLE_BLOCK, dim=-2)
+        return torch.cat([self._forward(theta, block) for block in blocks], dim=1)
+
+    def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """What each convolution gives on all data: (runs, N, channels, 8, 8) of theta (runs, dim)."""
+        runs = [list(self._states(row, self.dataset.on(theta)[0])) for row in theta.split(1)]
+        return [torch.stack(states) for states in zip(*runs, strict=True)]
+
+    def _forward(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """Outputs (runs, N, 10), each run a group of the convolutions."""
+        *_, last = self._states(theta, inputs)
+        pooled = functional.max_pool2d(last, 2)  # (N, runs · channels, 4, 4)
+        features = pooled.reshape(len(pooled), len(theta), -1).transpose(0, 1)
+        parts = self.layout.split(theta)
+        weight, bias = (parts[name] for name in self.layout.names[-2:])
+        return torch.baddbmm(bias[:, None], features, weight.mT)
+
+    def _states(self, theta: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What each convolution gives, one after the other: (N, runs · channels, 8, 8)."""
+        parts = self.layout.split(theta)
+        activate = ACTIVATIONS[self.activation]
+        activate = activate if wants_graph(theta) else without_graph(activate)
+        images = inputs.unflatten(-1, (SIDE, SIDE))
+        state = images.transpose(0, 1) if images.ndim == 4 else images[:, None]
+        for depth, layer in enumerate(self._network[1]):
+            weight, bias = parts[layer.weight].flatten(0, 1), parts[layer.bias].flatten()
+            if theta.device.type == "cpu":
+                weight = weight.contiguous(memory_format=torch.channels_last)
+            groups = len(theta) if state.shape[1] > 1 else 1  # one input for all runs
+            product = functional.conv2d(state, weight, bias, padding=1, groups=groups)
+            if layer.norm:
+                scale, shift = (parts[name].reshape(1, -1, 1, 1) for name in layer.norm)
+                product = _normalise(product) * scale + shift
+            product = activate(product)
+            state = product + state if self.skip and depth > 0 else product
+            yield state
+
+    @cached_property
+    def _network(self) -> tuple[Layout, tuple[Convolution, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        layers = []
+        channels, place = 1, 0
+        for width in self.widths:
+            names = (f"{place}.weight", f"{place}.bias")
+            shapes |= {names[0]: (width, channels, 3, 3), names[1]: (width,)}
+            norm = None
+            if self.norm:
+                place += 1
+                norm = (f"{place}.weight", f"{place}.bias")
+                shapes |= dict.fromkeys(norm, (width,))
+            layers.append(Convolution(*names, norm))
+            channels, place = width, place + 2
+        place += 2  # pooling and flattening
+        features = channels * (SIDE // 2) ** 2
+        shapes |= {f"{place}.weight": (10, features), f"{place}.bias": (10,)}
+        return Layout.of(shapes), tuple(layers)
+
+
+def _normalise(hidden: torch.Tensor) -> torch.Tensor:
+    """Bring every channel to mean 0 and variance 1 over samples and pixels: (N, channels, 8, 8)."""
+    variance, mean = torch.var_mean(hidden, dim=(0, 2, 3), keepdim=True, correction=0)
+    return (hidden - mean) * torch.rsqrt(variance + NORM_EPSILON)
