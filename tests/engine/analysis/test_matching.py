@@ -47,6 +47,19 @@ def test_a_permuted_copy_is_put_back(digits, pair, method):
         assert (back == pair[0]).all()
 
 
+@pytest.mark.parametrize("method", ["weights", "activations"])
+def test_channels_of_a_convolutional_network_are_put_back(method):
+    problem = lab.problem("digits_cnn", samples=50, widths=(5, 6), norm=True)
+    theta = torch.as_tensor(RNG.normal(size=problem.dim))
+    chain = Chain.of(problem.layout)
+    assert chain.hidden == (5, 6)
+    order = [torch.as_tensor(RNG.permutation(count)) for count in chain.hidden]
+    shuffled = chain.permuted(theta, order)
+    assert problem.value(shuffled) == pytest.approx(float(problem.value(theta)), rel=1e-10)
+    found = analysis.match_permutation(problem, theta, shuffled, method=method)
+    torch.testing.assert_close(found, theta, rtol=0, atol=0)
+
+
 def test_activation_matching_is_as_good_as_the_reference(digits, pair, numbers):
     found = analysis.best_permutation(digits, *pair, method="activations")
     outputs = [
