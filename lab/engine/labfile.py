@@ -6,7 +6,10 @@ no lock server. Arrays are stored as safetensors bytes, everything else as text.
 
 import contextlib
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +23,8 @@ VERSION = 1
 APPLICATION = 0x4C4C4142  # "LLAB"
 _LOOK_THROUGH = 64 << 20  # bytes up to which a file is checked page by page when it is opened
 
-_TABLES = """
+_TABLES = f"""
+BEGIN;
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE lanes(name TEXT PRIMARY KEY, place INTEGER NOT NULL, data TEXT NOT NULL);
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, lane TEXT NOT NULL, quantity TEXT NOT NULL,
@@ -31,38 +35,46 @@ CREATE TABLE results(id INTEGER PRIMARY KEY, data TEXT NOT NULL, arrays BLOB NOT
 CREATE TABLE events(id INTEGER PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE snapshots(lane TEXT NOT NULL, step INTEGER NOT NULL, template TEXT NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(lane, step)) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
 """
 
 
 class LabFile:
     """An open `.lab` file: one writing thread, any number of reading ones."""
 
-    def __init__(self, path: Path, *, writable: bool):
-        """Attach to a file that exists; see `create` and `open_file`."""
+    def __init__(self, path: Path, *, writable: bool, lasting: bool = True):
+        """Attach to a file that exists; see `create` and `open_file`.
+
+        Args:
+            path: the file.
+            writable: whether rows are to be added.
+            lasting: whether it should survive a crash; a scratch file need not.
+        """
         self.path = path
-        self._writable = writable
+        self._writable, self._lasting = writable, lasting
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._closed = False
+        self._copy: tempfile.TemporaryDirectory | None = None
 
     @classmethod
-    def create(cls, path: str | Path) -> "LabFile":
-        """Make an empty file, replacing one of that name.
+    def create(cls, path: str | Path, *, lasting: bool = True) -> "LabFile":
+        """Make an empty file; one of that name is replaced once the new one is whole.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written; a file of that name is as it was.
         """
         path = Path(path)
-        for stale in (path, _beside(path, "-wal"), _beside(path, "-shm")):
-            stale.unlink(missing_ok=True)
-        with path.open("wb"):
-            pass  # the system's own word on why a folder cannot be written
-        file = cls(path, writable=True)
-        with file.writing() as db:
-            db.executescript(_TABLES)
-            db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        return file
+        with replacing(path) as draft:
+            db = sqlite3.connect(draft, isolation_level=None)
+            try:
+                db.executescript(_TABLES)
+            finally:
+                db.close()
+        return cls(path, writable=True, lasting=lasting)
 
     @classmethod
     def open_file(cls, path: str | Path) -> "LabFile":
@@ -74,7 +86,8 @@ class LabFile:
         path = Path(path)
         name = path.name
         if not path.is_file():
-            raise ValueError(f"{name}: there is no such file")
+            what = "is a folder" if path.is_dir() else "there is no such file"
+            raise ValueError(f"{name}: {what}")
         file = cls(path, writable=False)
         try:
             with path.open("rb") as start:
@@ -95,6 +108,7 @@ class LabFile:
             file.close()
             raise ValueError(f"{name}: is damaged or cut short ({error})") from error
         except OSError as error:
+            file.close()
             raise ValueError(f"{name}: cannot be read: {error.strerror}") from error
         except ValueError:
             file.close()
@@ -102,58 +116,117 @@ class LabFile:
         return file
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's own connection."""
+        """This thread's own connection.
+
+        Raises:
+            ValueError: the file was closed.
+        """
+        if self._closed:
+            raise ValueError(f"{self.path.name}: the recording was closed")
         db = getattr(self._local, "db", None)
         if db is None:
-            if self._writable:
-                db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-            else:
-                db = _reading_connection(self.path)
-            db.execute("PRAGMA busy_timeout = 10000")
-            self._local.db = db
+            db = self._local.db = self._connect()
             with self._lock:
                 self._connections.append(db)
         return db
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is in the file afterwards, or nothing."""
-        db = self.connection()
-        db.execute("BEGIN IMMEDIATE")
+        """One transaction: all of it is in the file afterwards, or nothing.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with one_sentence(self.path):
+            db = self.connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def fetch(self, chunk_id: int) -> np.ndarray | None:
+        """The rows of a chunk; None if the file has them no more.
+
+        Raises:
+            ValueError: the file is damaged, or was closed.
+        """
         try:
-            yield db
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-        if db.in_transaction:  # a script commits by itself
-            db.execute("COMMIT")
-
-    def fetch(self, chunk_id: int) -> np.ndarray:
-        """The rows of a chunk."""
-        row = self.connection().execute("SELECT data FROM chunks WHERE id = ?", (chunk_id,))
-        return unpack_arrays(row.fetchone()[0])["rows"]
-
-    def meta(self) -> dict[str, str]:
-        """What the file says about itself."""
-        return dict(self.connection().execute("SELECT key, value FROM meta"))
+            found = self.connection().execute("SELECT data FROM chunks WHERE id = ?", (chunk_id,))
+            row = found.fetchone()
+        except sqlite3.Error as error:
+            raise ValueError(f"{self.path.name}: is damaged or cut short ({error})") from error
+        return None if row is None else unpack_arrays(row[0])["rows"]
 
     def copy_to(self, path: Path) -> None:
-        """Write everything into another file that does not exist yet."""
-        target = sqlite3.connect(path)
+        """Write everything into another file, which is there whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with replacing(path) as draft:
+            target = sqlite3.connect(draft)
+            try:
+                self.connection().backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")  # one plain file, nothing beside it
+            finally:
+                target.close()
+
+    def close(self) -> None:
+        """Close all connections; what is left is one plain file."""
+        with self._lock:
+            self._closed = True
+            for db in self._connections[1:]:
+                db.close()
+            for db in self._connections[:1]:
+                if self._writable:
+                    with contextlib.suppress(sqlite3.Error):  # somebody else is reading
+                        db.execute("PRAGMA journal_mode = DELETE")
+                db.close()
+            self._connections.clear()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self._writable:
+            return self._connect_reading()
+        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'NORMAL' if self._lasting else 'OFF'}")
+        db.execute("PRAGMA busy_timeout = 500")
+        return db
+
+    def _connect_reading(self) -> sqlite3.Connection:
+        """A connection that changes nothing.
+
+        SQLite wants to write beside a file in WAL mode. Where it may not, a copy is read if the
+        log has something that is not in the file yet, and the file alone if not.
+        """
+        path, mode = self.path if self._copy is None else self._copied(), "ro"
         try:
-            self.connection().backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")  # one plain file, nothing beside it
-        finally:
-            target.close()
+            return _open(path, mode)
+        except sqlite3.OperationalError:
+            log = beside(path, "-wal")
+            if log.is_file() and log.stat().st_size:
+                return _open(self._copied(), mode)
+            return _open(path, "ro&immutable=1")
+
+    def _copied(self) -> Path:
+        with self._lock:
+            if self._copy is None:
+                self._copy = tempfile.TemporaryDirectory(prefix="landscape-lab-")
+                for path in (self.path, beside(self.path, "-wal")):
+                    shutil.copyfile(path, Path(self._copy.name) / path.name)
+        return Path(self._copy.name) / self.path.name
 
     def _check_whole(self, db: sqlite3.Connection) -> None:
         """Raise where pages are missing; small files are looked through page by page."""
         pages = db.execute("PRAGMA page_count").fetchone()[0]
         size = pages * db.execute("PRAGMA page_size").fetchone()[0]
-        with_log = _beside(self.path, "-wal").exists()
+        with_log = beside(self.path, "-wal").exists()
         if not with_log and self.path.stat().st_size < size:
             raise sqlite3.DatabaseError(f"{self.path.stat().st_size} of {size} bytes are there")
         if size < _LOOK_THROUGH:
@@ -161,13 +234,48 @@ class LabFile:
             if trouble != "ok":
                 raise sqlite3.DatabaseError(trouble.splitlines()[-1])
 
-    def close(self) -> None:
-        """Close all connections; the file remains."""
-        with self._lock:
-            for db in self._connections:
-                db.close()
-            self._connections.clear()
-        self._local = threading.local()
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft beside a file, which takes its place when the block ends without an error.
+
+    Raises:
+        OSError: the folder cannot be written; a file of that name is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with one_sentence(path):
+            if path.is_dir():
+                raise OSError("it is a folder")
+            with draft.open("wb"):
+                pass  # the system's own word on why a folder cannot be written
+            yield draft
+            for suffix in ("-wal", "-shm"):  # of a file that was not closed: they are not ours
+                beside(path, suffix).unlink(missing_ok=True)
+            os.replace(draft, path)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def one_sentence(path: Path) -> Iterator[None]:
+    """Say whatever stops the writing of a file in one sentence that names the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The name of what SQLite keeps beside a file."""
+    return path.with_name(path.name + suffix)
 
 
 def add_chunk(
@@ -207,7 +315,7 @@ def put_meta(db: sqlite3.Connection, **values: str) -> None:
 
 def pack_arrays(arrays: dict[str, np.ndarray]) -> bytes:
     """Arrays as safetensors bytes."""
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return save({name: np.asarray(array, order="C") for name, array in arrays.items()})
 
 
 def unpack_arrays(data: bytes) -> dict[str, np.ndarray]:
@@ -227,19 +335,14 @@ def to_json(data: Any) -> str:
     return json.dumps(data)
 
 
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _reading_connection(path: Path) -> sqlite3.Connection:
-    """Open read-only; a WAL file in a folder that cannot be written is read as it stands."""
-    uri = path.resolve().as_uri()
-    db = sqlite3.connect(f"{uri}?mode=ro", uri=True, check_same_thread=False, isolation_level=None)
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    """A reading connection that has proved to work."""
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     try:
-        db.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
+        db.execute("PRAGMA busy_timeout = 10000")
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
         db.close()
-        db = sqlite3.connect(
-            f"{uri}?mode=ro&immutable=1", uri=True, check_same_thread=False, isolation_level=None
-        )
+        raise
     return db

@@ -42,19 +42,17 @@ def summary(rows: np.ndarray) -> np.ndarray:
     Returns:
         (count, 3); NaN where all runs are gone.
     """
+    rows = np.where(np.isfinite(rows), rows, np.nan)
     if rows.shape[1] == 1:
         return np.repeat(rows, 3, axis=1)
     ordered = np.sort(rows, axis=1)  # NaN goes last
-    last = np.maximum(np.isfinite(ordered).sum(axis=1) - 1, -1)[:, None]
-    places = np.array([0.1, 0.5, 0.9]) * np.maximum(last, 0)
+    last = np.maximum(np.isfinite(ordered).sum(axis=1, keepdims=True) - 1, 0)
+    places = np.array([0.1, 0.5, 0.9]) * last
     below = places.astype(np.intp)
-    above = np.minimum(below + 1, np.maximum(last, 0))
-    index = np.arange(len(rows))[:, None]
+    above = np.minimum(below + 1, last)
     part = places - below
-    with np.errstate(invalid="ignore"):  # infinite losses: where nothing is finite, NaN is right
-        result = ordered[index, below] * (1 - part) + ordered[index, above] * part
-    result[last[:, 0] < 0] = np.nan
-    return result
+    index = np.arange(len(rows))[:, None]
+    return ordered[index, below] * (1 - part) + ordered[index, above] * part
 
 
 class Overview:
@@ -64,40 +62,50 @@ class Overview:
         """Start empty, with the first row to come at a step."""
         self._first = first
         self._rest = np.empty((0, 3), dtype=np.float32)
-        self._parts: list[np.ndarray] = []  # each (buckets, 4): low, middle's low and high, high
-        self._joined: tuple[int, np.ndarray] = (0, np.empty((0, 4), dtype=np.float32))
+        # (buckets, 4): low, middle's low and high, high; of the table only the first rows count
+        self._view = (np.empty((64, 4), dtype=np.float32), 0)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(part.nbytes for part in self._parts)
+        return self._view[0].nbytes
 
     def append(self, rows: np.ndarray) -> None:
         """Add the rows (count, runs) of the steps that follow."""
         with np.errstate(over="ignore"):  # beyond float32 is beyond any plot
             three = np.concatenate([self._rest, summary(rows).astype(np.float32)])
-        full = len(three) // BUCKET * BUCKET
-        if full:
-            cut = three[:full].reshape(-1, BUCKET, 3)
-            low, high = np.fmin.reduce(cut, axis=1), np.fmax.reduce(cut, axis=1)
-            self._parts.append(np.stack([low[:, 0], low[:, 1], high[:, 1], high[:, 2]], axis=1))
-        self._rest = three[full:]
+        fresh = len(three) // BUCKET
+        self._rest = three[fresh * BUCKET :]
+        if not fresh:
+            return
+        cut = three[: fresh * BUCKET].reshape(-1, BUCKET, 3)
+        low, high = np.fmin.reduce(cut, axis=1), np.fmax.reduce(cut, axis=1)
+        table, count = self._view
+        if count + fresh > len(table):  # readers go on with the old one
+            larger = np.empty((max(2 * len(table), count + fresh), 4), dtype=np.float32)
+            larger[:count] = table[:count]
+            table = larger
+        for place, part in enumerate((low[:, 0], low[:, 1], high[:, 1], high[:, 2])):
+            table[count : count + fresh, place] = part
+        self._view = (table, count + fresh)
 
     def curve(self, start: int, stop: int, points: int) -> tuple[Curve, int] | None:
         """The stretch start <= step < stop in `points` to `4 * points` buckets, two points each.
 
         Returns:
-            The curve and the step after its last bucket, or None if the stretch is so short that
-            it should be drawn row by row.
+            The curve, from the bucket that holds the start to the last that ends before the stop,
+            and the step after it; or None if the stretch is so short that it should be drawn row
+            by row.
         """
         start = max(start, self._first)
         level = next((k for k in reversed(_LEVELS) if stop - start >= k * BUCKET * points), 0)
         if not level:
             return None
         width = level * BUCKET
-        buckets = self._buckets()
+        table, count = self._view
+        buckets = table[:count]
         first = (start - self._first) // width
-        last = min(len(buckets), -(-(stop - self._first) // BUCKET)) // level
+        last = min(len(buckets), (stop - self._first) // BUCKET) // level
         cut = buckets[first * level : last * level].reshape(-1, level, 4)
         low, high = np.fmin.reduce(cut, axis=1), np.fmax.reduce(cut, axis=1)
         at = self._first + np.arange(first, last) * width
@@ -105,12 +113,3 @@ class Overview:
         middle = np.stack([low[:, 1], high[:, 2]], axis=1).ravel()
         curve = Curve(steps, np.repeat(low[:, 0], 2), middle, np.repeat(high[:, 3], 2))
         return curve, self._first + last * width
-
-    def _buckets(self) -> np.ndarray:
-        """All full buckets as one array; only what is new is joined to it."""
-        count, whole = self._joined
-        fresh = self._parts[count:]
-        if fresh:
-            whole = np.concatenate([whole, *fresh])
-            self._joined = (count + len(fresh), whole)
-        return whole

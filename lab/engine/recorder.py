@@ -7,16 +7,16 @@ import json
 import os
 import sqlite3
 import tempfile
+import uuid
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab.engine import labfile
 from lab.engine.catalogue import accept_unknown, located
-from lab.engine.column import Chunk, Column
+from lab.engine.column import CHUNK_ROWS, Chunk, Column
 from lab.engine.experiment import Experiment
 from lab.engine.labfile import LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
 from lab.engine.lane import Divergence
@@ -26,44 +26,38 @@ from lab.engine.snapshots import Snapshot
 
 MEMORY_BUDGET = 96 << 20  # bytes of full chunks held in memory before they go to the file
 FILE_BUDGET = 2 << 30  # bytes of chunks in the file before the widest columns are thinned
+SPILL = 8 << 20  # bytes moved to a scratch file at a time, so that no writing takes long
+THIN = 64 << 20  # bytes saved by thinning at a time
 _HEAD = -1  # the step under which a lane's newest state is kept
 
 
 class Recorder:
-    """The file behind a recording."""
+    """The file behind a recording.
+
+    A `.lab` file asked for has everything up to the last `keep`. Without one, a scratch file takes
+    the rows that memory has no room for, and is removed at `close`.
+    """
 
     def __init__(
-        self,
-        recording: Recording,
-        path: str | Path | None = None,
-        *,
-        memory: int = MEMORY_BUDGET,
-        room: int = FILE_BUDGET,
+        self, recording: Recording, *, memory: int = MEMORY_BUDGET, room: int = FILE_BUDGET
     ):
-        """Watch over a recording.
+        """Watch over a recording, in memory at first.
 
         Args:
             recording: what is kept; it learns of its recorder.
-            path: the `.lab` file to keep it in from the start; without one a temporary file is
-                made when memory gets short or the recording is saved, and removed at `close`.
             memory: bytes of full chunks held in memory.
             room: bytes of chunks in the file.
-
-        Raises:
-            OSError: the file cannot be made.
         """
         self._recording = recording
         self._memory, self._room = memory, room
         self._file: LabFile | None = None
-        self._remove: Callable[[], Any] | None = None
+        self._scratch: Callable[[], Any] | None = None  # removes the file, if it is a scratch file
         self._results = self._events = 0  # how many of them are in the file
-        self._steps: dict[str, set[int]] = {}  # snapshots in the file
-        self._said: dict[str, str] = {}  # what the file says of the experiment and each lane
+        self._snapshots: dict[str, tuple[int, list[int]]] = {}  # those in the file: see there
+        self._said: dict[str, Any] = {}  # what the file says of the experiment and each lane
         self._forgotten: list[str] = []  # lanes that the file still has and should not
         self.writable = True
         recording.recorder = self
-        if path is not None:
-            self._attach(LabFile.create(path))
 
     @classmethod
     def opened(cls, recording: Recording, file: LabFile) -> "Recorder":
@@ -75,8 +69,8 @@ class Recorder:
 
     @property
     def path(self) -> Path | None:
-        """Where the file is, if there is one."""
-        return self._file.path if self._file else None
+        """The `.lab` file, if there is one."""
+        return self._file.path if self._file and not self._scratch else None
 
     def record_to(self, path: str | Path | None) -> None:
         """Keep the recording in this file from now on, if it has none yet.
@@ -84,8 +78,15 @@ class Recorder:
         Raises:
             OSError: the file cannot be made.
         """
-        if self._file is None and path is not None:
+        if path is None or self.path is not None:
+            return
+        if self._file is None:
             self._attach(LabFile.create(path))
+        else:
+            self._write()
+            self._file.copy_to(Path(path))
+            self._attach(LabFile(Path(path), writable=True))
+            self._scratch = None  # it goes with the recorder: somebody may be reading from it
 
     def keep(self) -> None:
         """Bring the file up to date, and memory below its budget.
@@ -93,59 +94,51 @@ class Recorder:
         Raises:
             OSError: the file could not be written; what is recorded stays in memory.
         """
-        held = self._held()
-        if self._file is None and held <= self._memory:
-            return
-        self._write()
-        if held > self._memory:
-            self._release(held - self._memory // 2)
+        if self.path is not None:
+            self._write()
+        elif (held := self._held()) > self._memory // 2:  # early, so that it can be done in parts
+            self._spill(SPILL if held <= self._memory else held)
+        self._release()
 
     def save(self, path: Path) -> None:
-        """Write everything to another file: under another name first, then renamed.
+        """Write everything to another file, which is there whole or not at all.
 
         Raises:
             OSError: the place cannot be written.
         """
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with draft.open("wb"):
-                pass  # the system's own word on why a folder cannot be written
-            draft.unlink()
-            if self.writable:
-                self._write()
-            self._file.copy_to(draft)
-            os.replace(draft, path)
-        except sqlite3.Error as error:
-            raise OSError(f"{path} cannot be written: {error}") from error
-        finally:
-            draft.unlink(missing_ok=True)
+        if self.writable:
+            self._write()
+        if not (path.exists() and os.path.samefile(path, self._file.path)):
+            self._file.copy_to(path)
 
     def make_writable(self, path: str | Path | None = None) -> None:
         """Go on recording what was read from a file: in a copy of it, which is made here.
+
+        Args:
+            path: the file to go on in, which may be the one that was read; a scratch file if not
+                given.
 
         Raises:
             OSError: the copy cannot be written.
         """
         if self.writable:
+            self.record_to(path)
             return
         source = self._file
-        target = Path(path) if path else _temporary_path()
-        target.unlink(missing_ok=True)
-        try:
+        target = _scratch_path() if path is None else Path(path)
+        if not os.path.exists(target) or not os.path.samefile(target, source.path):
             source.copy_to(target)
-            copy = LabFile(target, writable=True)
-            with copy.writing() as db:
-                db.execute("UPDATE chunks SET sealed = 1")
-        except sqlite3.Error as error:
-            raise OSError(f"{target} cannot be written: {error}") from error
-        self._attach(copy)
+        file = LabFile(target, writable=True, lasting=path is not None)
+        with file.writing() as db:  # rows of buffers are in memory, and written anew
+            db.execute("DELETE FROM chunks WHERE NOT sealed")
+        self._attach(file)
         source.close()
         if path is None:
-            self._remove = weakref.finalize(self, _remove_file, copy)
+            self._scratch = weakref.finalize(self, _remove_file, file)
         self.writable = True
         self._results, self._events = len(self._recording.results), len(self._recording.events)
-        self._steps = {
-            lane: {step for step, _ in record.snapshots}
+        self._snapshots = {
+            lane: (record.snapshots.generation, [step for step, _ in record.snapshots])
             for lane, record in self._recording.records.items()
         }
 
@@ -154,15 +147,23 @@ class Recorder:
         self._forgotten.append(name)
 
     def close(self) -> None:
-        """Close the file; a temporary one is removed."""
+        """Close the file; a scratch file is removed."""
         if self._file is not None:
             self._file.close()
-        if self._remove is not None:
-            self._remove()
+        if self._scratch is not None:
+            self._scratch()
 
     def _attach(self, file: LabFile) -> None:
         self._file = file
         self._recording.fetch = file.fetch
+
+    def _ready(self) -> LabFile:
+        """The file, made if there is none."""
+        if self._file is None:
+            file = LabFile.create(_scratch_path(), lasting=False)
+            self._scratch = weakref.finalize(self, _remove_file, file)
+            self._attach(file)
+        return self._file
 
     def _columns(self) -> list[tuple[str, str, Column]]:
         return [
@@ -173,37 +174,80 @@ class Recorder:
 
     def _held(self) -> int:
         """Bytes of full chunks in memory."""
-        return sum(
-            chunk.nbytes
-            for _, _, column in self._columns()
-            for chunk in column.chunks
-            if chunk.values is not None
-        )
+        return sum(column.held for _, _, column in self._columns())
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def _spill(self, most: int) -> None:
+        """Write full chunks to the file, the oldest first, until so many bytes are there."""
+        after: list[Callable[[], Any]] = []
+        with self._ready().writing() as db:
+            self._write_forgotten(db, after)
+            for chunk, lane, name, column in self._oldest(Column.unfiled):
+                if most <= 0:
+                    break
+                drop_pieces(db, lane, name)
+                ids = [_add_sealed(db, lane, name, chunk)]
+                after.append(partial(column.mark_filed, ids))
+                most -= chunk.nbytes
+        _do(after)
+        self._thin()
+
+    def _release(self) -> None:
+        """Drop the oldest chunks that are safe in the file from memory."""
+        excess = self._held() - self._memory
+        if excess <= 0:
+            return
+        for chunk, _, _, column in self._oldest(Column.releasable):
+            if excess <= 0:
+                break
+            column.release()
+            excess -= chunk.nbytes
+
+    def _oldest(
+        self, which: Callable[[Column], list[Chunk]]
+    ) -> list[tuple[Chunk, str, str, Column]]:
+        """Chunks of all columns in the order of their steps."""
+        found = [(c, *place) for place in self._columns() for c in which(place[2])]
+        return sorted(found, key=lambda item: item[0].last)
+
+    def _thin(self) -> None:
+        """Drop every other old row of the widest columns while the file is over its budget."""
+        stored = sum(column.stored for _, _, column in self._columns())
+        excess = min(stored - self._room, THIN)
+        wide = [item for item in self._columns() if item[1] in ("theta", "shown")]
+        while excess > 0 and wide:
+            place = max(wide, key=lambda item: item[2].stored)
+            lane, name, column = place
+            merged = column.thin(excess)
+            if not merged:
+                wide.remove(place)
+                continue
+            try:
+                with self._file.writing() as db:
+                    drop_chunks(db, [chunk.file_id for a, b, _ in merged for chunk in (a, b)])
+                    ids = [_add_sealed(db, lane, name, new) for _, _, new in merged]
+            except BaseException:
+                column.undo(merged)
+                raise
+            column.settle(merged, ids)
+            excess -= sum(a.nbytes + b.nbytes - new.nbytes for a, b, new in merged)
+
+    # -- everything that is new ----------------------------------------------------------------
 
     def _write(self) -> None:
-        """One transaction with all that is new; the recording learns of it once it is certain."""
-        if self._file is None:
-            file = LabFile.create(_temporary_path())
-            self._remove = weakref.finalize(self, _remove_file, file)
-            self._attach(file)
+        """One transaction with all that is new; the recorder notes it once it is certain."""
         after: list[Callable[[], Any]] = []
-        thinned: list[tuple[Column, int]] = []
-        try:
-            with self._file.writing() as db:
-                self._write_forgotten(db, after)
-                self._write_texts(db, after)
-                for lane, name, column in self._columns():
-                    _write_column(db, lane, name, column, after)
-                self._write_results(db, after)
-                for lane, record in self._recording.records.items():
-                    self._write_snapshots(db, lane, record, after)
-                self._thin(db, thinned)
-        except sqlite3.Error as error:
-            for column, first in thinned:
-                column.mark_filed(first, None)  # the file has the finer rows still
-            raise OSError(f"{self._file.path.name} cannot be written: {error}") from error
-        for action in after:
-            action()
+        with self._ready().writing() as db:
+            self._write_forgotten(db, after)
+            self._write_texts(db, after)
+            for lane, name, column in self._columns():
+                _write_column(db, lane, name, column, after)
+            self._write_results(db, after)
+            for lane, record in self._recording.records.items():
+                self._write_snapshots(db, lane, record, after)
+        _do(after)
+        self._thin()
 
     def _write_forgotten(self, db: sqlite3.Connection, after: list) -> None:
         """Delete lanes that are run again, and write all results anew without theirs."""
@@ -213,23 +257,28 @@ class Recorder:
             db.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(n,) for n in self._forgotten])
         db.execute("DELETE FROM results")
         for name in self._forgotten:
-            self._steps.pop(name, None)
+            self._snapshots.pop(name, None)
             self._said.pop(f"lane {name}", None)
         self._results = 0
         after.append(self._forgotten.clear)
 
     def _write_texts(self, db: sqlite3.Connection, after: list) -> None:
+        """Write what the file says of the experiment and the lanes, where that has changed."""
         recording = self._recording
-        texts = {
-            "experiment": experiment_text(recording.experiment),
-            "header": labfile.to_json(recording.header),
-        }
-        put_meta(db, **{key: text for key, text in texts.items() if self._said.get(key) != text})
+        waiting = labfile.to_json(recording.waiting)
+        said: dict[str, Any] = {"experiment": recording.experiment, "waiting": waiting}
+        if self._said.get("experiment") is not recording.experiment:
+            header = labfile.to_json(recording.header)
+            put_meta(db, experiment=experiment_text(recording.experiment), header=header)
+        if self._said.get("waiting") != waiting:
+            put_meta(db, waiting=waiting)
         for place, (name, record) in enumerate(recording.records.items()):
-            text = texts[f"lane {name}"] = labfile.to_json(_lane_data(record))
-            if self._said.get(f"lane {name}") != text:
+            state = place, record.spec, dict(record.diverged), record.removed, record.failure
+            said[f"lane {name}"] = state
+            if self._said.get(f"lane {name}") != state:
+                text = labfile.to_json(_lane_data(record))
                 db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?, ?)", (name, place, text))
-        after.append(lambda: self._said.update(texts))
+        after.append(partial(self._said.update, said))
 
     def _write_results(self, db: sqlite3.Connection, after: list) -> None:
         results = self._recording.results[self._results :]
@@ -245,7 +294,7 @@ class Recorder:
             data = {k: getattr(event, k) for k in ("step", "lane", "kind")}
             data["data"] = dict(event.data)
             db.execute("INSERT INTO events(data) VALUES (?)", (labfile.to_json(data),))
-        after.append(lambda: self._count(len(results), len(events)))
+        after.append(partial(self._count, len(results), len(events)))
 
     def _count(self, results: int, events: int) -> None:
         self._results += results
@@ -254,47 +303,21 @@ class Recorder:
     def _write_snapshots(
         self, db: sqlite3.Connection, lane: str, record: LaneRecord, after: list
     ) -> None:
-        there = self._steps.get(lane, set())
-        kept = dict(record.snapshots)
-        rows = [(lane, step, *kept[step]) for step in kept if step not in there]
+        """Write new snapshots and the newest state; delete those that were dropped since."""
+        generation, there = self._snapshots.get(lane, (0, []))
+        kept = record.snapshots
+        if generation != kept.generation:
+            steps = {step for step, _ in kept}
+            gone = [(lane, step) for step in there if step not in steps]
+            db.executemany("DELETE FROM snapshots WHERE lane = ? AND step = ?", gone)
+            there = [step for step in there if step in steps]
+        fresh = kept.after(there[-1] if there else _HEAD)
+        rows = [(lane, step, *snapshot) for step, snapshot in fresh]
         if record.state is not None:
             rows.append((lane, _HEAD, *record.state))
         db.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", rows)
-        gone = [(lane, step) for step in there if step not in kept]
-        db.executemany("DELETE FROM snapshots WHERE lane = ? AND step = ?", gone)
-        after.append(lambda: self._steps.update({lane: set(kept)}))
-
-    def _thin(self, db: sqlite3.Connection, thinned: list) -> None:
-        """Drop every other old row of the widest columns while the file is over its budget."""
-        if self._file.path.stat().st_size <= self._room:
-            return
-        total = db.execute("SELECT total(length(data)) FROM chunks").fetchone()[0]
-        columns = [item for item in self._columns() if item[1] in ("theta", "shown")]
-        for lane, name, column in sorted(columns, key=lambda c: -np.prod(c[2].row_shape)):
-            while total > 0.8 * self._room:
-                merged = column.thin()
-                if merged is None:
-                    break
-                a, b, new = merged
-                drop_chunks(db, (a.file_id, b.file_id))
-                number = add_chunk(db, lane, name, _place(new), new.values, sealed=True)
-                column.mark_filed(new.first, number)
-                thinned.append((column, new.first))
-                total -= a.nbytes + b.nbytes - new.nbytes
-
-    def _release(self, excess: int) -> None:
-        """Drop the oldest chunks that are safe in the file from memory."""
-        safe = [
-            (chunk.last, number, column, chunk)
-            for number, (_, _, column) in enumerate(self._columns())
-            for chunk in column.chunks
-            if chunk.values is not None and chunk.file_id is not None
-        ]
-        for _, _, column, chunk in sorted(safe, key=lambda item: item[:2]):
-            if excess <= 0:
-                break
-            column.release(chunk.first)
-            excess -= chunk.nbytes
+        now = (kept.generation, there + [step for step, _ in fresh])
+        after.append(partial(self._snapshots.__setitem__, lane, now))
 
 
 def open_recording(path: str | Path) -> Recording:
@@ -313,7 +336,7 @@ def open_recording(path: str | Path) -> Recording:
     try:
         with located(Path(path).name):
             return _read(file)
-    except (sqlite3.DatabaseError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (sqlite3.Error, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         file.close()
         raise ValueError(f"{Path(path).name}: is damaged or cut short ({error})") from error
     except ValueError:
@@ -331,13 +354,15 @@ def experiment_text(experiment: Experiment) -> str:
 
 def _read(file: LabFile) -> Recording:
     db = file.connection()
-    meta = file.meta()
+    db.execute("BEGIN")  # one moment of a file that somebody may be writing
+    meta = dict(db.execute("SELECT key, value FROM meta"))
     with accept_unknown():
         recording = Recording(Experiment.from_toml(meta["experiment"]), json.loads(meta["header"]))
+        recording.waiting = json.loads(meta["waiting"])
         Recorder.opened(recording, file)
         for name, text in db.execute("SELECT name, data FROM lanes ORDER BY place"):
             data = json.loads(text)
-            record = recording.add_lane(_spec(data["spec"], name))
+            record = recording.add_lane(Lane.from_data({**data["spec"], "name": name}))
             record.diverged = {int(k): Divergence(*v) for k, v in data["diverged"].items()}
             record.removed, record.failure = data["removed"], data["failure"]
             _read_columns(db, name, record)
@@ -346,33 +371,36 @@ def _read(file: LabFile) -> Recording:
         recording.results.append(Result(**json.loads(text), arrays=labfile.unpack_arrays(arrays)))
     for (text,) in db.execute("SELECT data FROM events ORDER BY id"):
         recording.events.append(Event(**json.loads(text)))
+    db.execute("COMMIT")
     return recording
 
 
-def _spec(data: dict[str, Any], name: str) -> Any:
-
-    return Lane.from_data({**data, "name": name})
-
-
 def _read_columns(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None:
-    found: dict[str, list[Chunk]] = {}
+    """Note where full chunks are, and take what was in the buffers into memory."""
+    chunks: dict[str, list[Chunk]] = {}
+    pieces: dict[str, list[bytes]] = {}
     rows = db.execute(
-        "SELECT id, quantity, first, last, stride, length(data) FROM chunks WHERE lane = ? "
-        "ORDER BY quantity, first",
+        "SELECT id, quantity, first, last, stride, length(data), CASE WHEN sealed THEN NULL "
+        "ELSE data END FROM chunks WHERE lane = ? ORDER BY quantity, first",
         (lane,),
     )
-    for number, name, first, last, stride, size in rows:
-        found.setdefault(name, []).append(Chunk(first, last, stride, None, number, size))
-    for name, chunks in found.items():
-        column = Column(record.first, record.fetch)
-        column.load(tuple(chunks))
-        record.columns[name] = column
+    for number, name, first, last, stride, size, piece in rows:
+        if piece is None:
+            chunks.setdefault(name, []).append(Chunk(first, last, stride, size, file_id=number))
+        else:
+            pieces.setdefault(name, []).append(piece)
+    for name in sorted({*chunks, *pieces}):
+        column = record.columns[name] = Column(record.first, record.fetch)
+        column.load(chunks.get(name, []))
+        for piece in pieces.get(name, []):
+            column.append(labfile.unpack_arrays(piece)["rows"])
     if "loss" in record.columns:
         record.head = record.columns["loss"].head
     for name in OVERVIEWS:
         if name in record.columns:
-            for chunk in record.columns[name].chunks:
-                record.overviews[name].append(record.fetch(chunk.file_id))
+            for start in range(record.first, record.head + 1, CHUNK_ROWS):
+                rows = record.columns[name].read(start, min(start + CHUNK_ROWS, record.head + 1))
+                record.overviews[name].append(rows[1])
 
 
 def _read_snapshots(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None:
@@ -398,30 +426,32 @@ def _lane_data(record: LaneRecord) -> dict[str, Any]:
 def _write_column(
     db: sqlite3.Connection, lane: str, name: str, column: Column, after: list
 ) -> None:
-    full = [chunk for chunk in column.chunks if chunk.file_id is None]
-    if full:
+    """Write full chunks, in place of the pieces that the file has of them, and a new piece."""
+    if full := column.unfiled():
         drop_pieces(db, lane, name)
-    for chunk in full:
-        number = add_chunk(db, lane, name, _place(chunk), chunk.values, sealed=True)
-        after.append(lambda first=chunk.first, n=number: column.mark_filed(first, n))
+        ids = [_add_sealed(db, lane, name, chunk) for chunk in full]
+        after.append(partial(column.mark_filed, ids))
     first, rows = column.fresh_rows()
     if len(rows):
         add_chunk(db, lane, name, (first, first + len(rows) - 1, 1), rows, sealed=False)
-        count = len(rows)
-        after.append(lambda: column.mark_written(count))
+        after.append(partial(column.mark_written, len(rows)))
 
 
-def _place(chunk: Chunk) -> tuple[int, int, int]:
-    return chunk.first, chunk.last, chunk.stride
+def _add_sealed(db: sqlite3.Connection, lane: str, name: str, chunk: Chunk) -> int:
+    steps = (chunk.first, chunk.last, chunk.stride)
+    return add_chunk(db, lane, name, steps, chunk.values, sealed=True)
 
 
-def _temporary_path() -> Path:
-    handle, name = tempfile.mkstemp(prefix="landscape-lab-", suffix=".lab")
-    os.close(handle)
-    return Path(name)
+def _do(actions: list[Callable[[], Any]]) -> None:
+    for action in actions:
+        action()
+
+
+def _scratch_path() -> Path:
+    return Path(tempfile.gettempdir()) / f"landscape-lab-{uuid.uuid4().hex}.lab"
 
 
 def _remove_file(file: LabFile) -> None:
     file.close()
     for suffix in ("", "-wal", "-shm"):
-        Path(f"{file.path}{suffix}").unlink(missing_ok=True)
+        labfile.beside(file.path, suffix).unlink(missing_ok=True)

@@ -137,7 +137,7 @@ class LaneRecord:
         """Rows of a column in start <= step < stop.
 
         Returns:
-            The steps on record, and their rows.
+            The steps on record, and their rows, read-only.
 
         Raises:
             ValueError: no such column.
@@ -148,21 +148,25 @@ class LaneRecord:
             if stop <= self.first:
                 return before
             after = self.read(name, self.first, stop)
-            return np.concatenate([before[0], after[0]]), np.concatenate([before[1], after[1]])
-        if name not in self.columns:
+            rows = np.concatenate([before[1], after[1]])
+            rows.setflags(write=False)
+            return np.concatenate([before[0], after[0]]), rows
+        column = self._column(name)
+        if column is None:
             raise ValueError(
                 f"lane {self.spec.name!r} has no {name!r} on record; there are: "
                 f"{', '.join(self.columns) or 'none yet'}"
             )
-        return self.columns[name].read(start, stop)
+        return column.read(start, stop)
 
     def at(self, name: str, step: int) -> tuple[int, np.ndarray] | None:
         """The row of a step, or of the nearest earlier one on record; None before the first."""
         step = min(step, self.head)
-        if self.parent and step < self.first:
-            return self.parent.at(name, step)
-        column = self.columns.get(name)
-        return column.at(step) if column else None
+        column = self._column(name)
+        found = column.at(step) if column and step >= self.first else None
+        if found is None and self.parent:  # before the branch, or its first row was thinned away
+            return self.parent.at(name, min(step, self.first - 1))
+        return found
 
     def curve(self, name: str, start: int, stop: int, points: int) -> Curve:
         """A scalar over start <= step < stop, made for a plot.
@@ -193,6 +197,10 @@ class LaneRecord:
         steps, rows = self.read(name, start, stop)
         low, middle, high = summary(rows.reshape(len(rows), -1)).T
         return Curve(steps, low, middle, high)
+
+    def _column(self, name: str) -> Column | None:
+        """A column; a rule that shows what it evaluates has one for both."""
+        return self.columns.get(name) or (self.columns.get("theta") if name == "shown" else None)
 
     def ancestor(self, step: int) -> "LaneRecord":
         """The record of the lane that went on from a step: this one, or one it branched from."""
@@ -332,23 +340,29 @@ class Recording:
         """
         self.recorder.save(Path(path))
 
-    def export(self, out: str | Path, formats: Sequence[str] = ("csv", "npz", "png")) -> list[Path]:
-        """Write tables, figures, videos and scripts into a folder.
+    def export(
+        self,
+        out: str | Path,
+        formats: Sequence[str] = ("csv", "npz", "png"),
+        **options: Any,
+    ) -> list[Path]:
+        """Write tables, figures, videos and scripts into a folder: every file, or none.
 
         Args:
             out: the folder; made if it is not there.
-            formats: any of csv, npz, hdf5, parquet, png, svg, pdf, mp4, gif, toml, py.
+            formats: any of csv, npz, hdf5, parquet, png, svg, pdf, mp4, gif, toml, py, lab.
+            **options: fields of `lab.engine.export.Options`: step, lanes, panels, theme ...
 
         Returns:
             The files written.
 
         Raises:
-            ValueError: an unknown format.
+            ValueError: an unknown format or option, or something that a format cannot hold.
             OSError: the folder cannot be written.
         """
-        from lab.engine.export import export
+        from lab.engine.export import Options, export
 
-        return export(self, out, formats)
+        return export(self, out, formats, options=Options(**options))
 
     def close(self) -> None:
         """Let go of the file behind the recording."""

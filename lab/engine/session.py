@@ -71,7 +71,9 @@ class Session:
         if resume is None:
             for spec in experiment.lanes:
                 self._enter(spec)
-            self.recording.recorder.record_to(path)  # nothing is written before all is well
+            if path is not None:  # nothing is written before all is well
+                self.recording.recorder.record_to(path)
+                self.keep()
         else:
             for record in resume.records.values():
                 if not record.removed:
@@ -171,7 +173,7 @@ class Session:
     # -- commands ------------------------------------------------------------------------------
 
     def set_knob(self, lane: str, knob: str, value: float, step: int | None = None) -> str:
-        """Turn a live knob: from a step on, or in a branch if an earlier one than its head is meant.
+        """Turn a live knob: from a step on, or in a branch if the step lies before the head.
 
         Args:
             lane: whose knob.

@@ -47,6 +47,7 @@ class Snapshots:
             most: number after which every other snapshot is dropped.
         """
         self.stride = 16
+        self.generation = 0  # how often some were dropped
         self._budget, self._most = budget, most
         self._steps: list[int] = []
         self._items: list[Snapshot] = []
@@ -58,7 +59,12 @@ class Snapshots:
 
     def __iter__(self) -> Iterator[tuple[int, Snapshot]]:
         """Steps and snapshots, in order."""
-        return iter(list(zip(self._steps, self._items, strict=True)))
+        return iter(self.after(-1))
+
+    def after(self, step: int) -> list[tuple[int, Snapshot]]:
+        """The snapshots of later steps, in order."""
+        place = bisect.bisect_right(self._steps, step)
+        return list(zip(self._steps[place:], self._items[place:], strict=True))
 
     @property
     def nbytes(self) -> int:
@@ -80,6 +86,7 @@ class Snapshots:
             self._bytes > self._budget or len(self._steps) > self._most
         ):
             self.stride *= 2
+            self.generation += 1
             del self._steps[1::2], self._items[1::2]  # the first one always stays
             self._bytes = sum(len(item.data) for item in self._items)
 
