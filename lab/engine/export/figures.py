@@ -1,0 +1,64 @@
+"""The figures of a recording: one for each panel of the window that has something to show."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from lab.engine.export import curves, measured
+from lab.engine.export.files import file_names
+from lab.engine.export.ground import Ground
+from lab.engine.export.landscape import landscape
+from lab.engine.export.style import Style
+from lab.engine.recording import Recording
+
+PANELS = (
+    "landscape",
+    "loss",
+    "gradient",
+    "evaluation",
+    "spectrum",
+    "roughness",
+    "connectivity",
+)
+
+
+class Drawing(NamedTuple):
+    """A figure and the name of its file, without the ending."""
+
+    name: str
+    figure: Figure
+
+
+def drawings(
+    recording: Recording,
+    panels: Sequence[str],
+    step: int,
+    style: Style,
+    lanes: Sequence[str],
+    on: Ground | None,
+) -> Iterator[Drawing]:
+    """Draw one panel after the other; those without anything on record are left out."""
+    there = {result.name: result for result in recording.results if result.lane in ("", *lanes)}
+    if "landscape" in panels and on is not None:
+        yield Drawing("landscape", landscape(recording, step, style, lanes, on))
+    if "loss" in panels and lanes:
+        yield Drawing("loss", curves.loss(recording, step, style, lanes))
+    if "gradient" in panels and lanes:
+        yield Drawing("gradient", curves.loss(recording, step, style, lanes, "grad_norm"))
+    if "evaluation" in panels and "evaluation" in there:
+        for name in there["evaluation"].arrays:
+            figure = measured.evaluation(recording, name, step, style, lanes)
+            yield Drawing(f"evaluation-{name}", figure)
+    if "spectrum" in panels and "hessian_spectrum" in there:
+        with_spectrum = {result.lane for result in recording.probe("hessian_spectrum")}
+        keys = file_names(lanes)
+        for lane in lanes:
+            if lane in with_spectrum:
+                figure = measured.spectrum(recording, lane, step, style)
+                yield Drawing(f"spectrum-{keys[lane]}", figure)
+        yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
+    if "roughness" in panels and "roughness" in there:
+        yield Drawing("roughness", measured.roughness(recording, step, style, lanes))
+    if "connectivity" in panels and "connectivity" in there:
+        yield Drawing("connectivity", measured.connectivity(recording, step, style))

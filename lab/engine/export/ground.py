@@ -1,0 +1,241 @@
+"""What a landscape is drawn on: a surface, and where the paths lie on it.
+
+A problem of one or two variables is its own ground. For a larger one it is the newest plane on
+record, or else the plane along which the paths vary most.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import FuncNorm, Normalize
+
+from lab.engine.analysis.base import Progress, Steps
+from lab.engine.analysis.plane import Plane, native_plane, pca_plane
+from lab.engine.analysis.surface import native_surface, on_grid, profile
+from lab.engine.catalogue import Choice
+from lab.engine.problem import Problem
+from lab.engine.recording import LaneRecord, Recording, Result
+
+FINE, COARSE = 301, 51  # points along each side: of a formula, of a network
+PATH_ROWS = 400  # of each run's path that a plane is made of
+LOG_UNIT = 3e-3  # of the range of a surface: below it a logarithmic scale becomes a linear one
+DRAWN_POINTS = 40_000  # of all runs' paths of a lane that are drawn
+DRAWN_ROWS = (400, 4000)  # of each run's path: at least, at most
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A surface to draw paths on.
+
+    Attributes:
+        x: (nx,), coordinates.
+        y: (ny,), coordinates; empty for a problem of one variable.
+        loss: (ny, nx), or (nx,) for a problem of one variable.
+        titles: of the two axes.
+        text: what the plane is and what the loss on it is computed from.
+        log: whether it is best seen on a logarithmic scale.
+        optima: (n, 2), known minima in the window.
+        plane: where the points are projected to; None where the variables are the axes.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    loss: np.ndarray
+    titles: tuple[str, str]
+    text: str
+    log: bool
+    optima: np.ndarray
+    plane: Plane | None = None
+
+    def place(self, theta: np.ndarray) -> np.ndarray:
+        """Where points lie: (..., dim) -> (..., 2), or (..., 1) for one variable."""
+        return theta if self.plane is None else self.plane.coordinates(np.array(theta))
+
+    def norm(self) -> Normalize:
+        """From loss to colour: linear, or logarithmic above the lowest value of the surface."""
+        finite = self.loss[np.isfinite(self.loss)].astype(np.float64)
+        low, high = (np.quantile(finite, (0.0, 0.995)) if finite.size else (0.0, 1.0)).tolist()
+        if not high > low:
+            high = low + 1.0
+        if not self.log:
+            return Normalize(low, high)
+        unit = LOG_UNIT * (high - low)
+
+        def forward(value: Any) -> Any:
+            return np.log1p(np.maximum(np.asarray(value, dtype=float) - low, 0.0) / unit)
+
+        def inverse(value: Any) -> Any:
+            return low + unit * np.expm1(value)
+
+        return FuncNorm((forward, inverse), low, high)
+
+
+def find_ground(recording: Recording, step: int | None = None) -> Steps[Ground]:
+    """Find the ground of a recording, in slices.
+
+    Args:
+        recording: whose problem and paths.
+        step: the step that is looked at; the newest one if not given.
+
+    Returns:
+        The ground.
+
+    Raises:
+        ValueError: there is no problem to evaluate (it is not installed here), or nothing on record
+            to lay a plane through.
+    """
+    chosen = recording.experiment.problem
+    problem = chosen.make() if isinstance(chosen, Choice) else chosen
+    step = recording.head if step is None else step
+    if problem.dim == 1:
+        return (yield from _line(problem, recording, step))
+    if problem.dim == 2:
+        window = problem.window or native_plane(problem).window(_points(recording, step))
+        found = yield from native_surface.steps(problem, window, FINE)
+        return Ground(
+            *(np.asarray(a) for a in (found.x, found.y, found.loss)),
+            titles=_names(problem),
+            text=_text("variables as axes", problem, recording),
+            log=problem.log_scale,
+            optima=np.array([optimum.point for optimum in problem.optima]).reshape(-1, 2),
+        )
+    result = _recorded(recording, step)
+    if result is None:
+        result = yield from _pca(problem, recording, step)
+    center, d1, d2 = (np.array(result.arrays[name]) for name in ("center", "d1", "d2"))
+    plane = Plane(center, d1, d2, result.kind, result.text)
+    shares = result.arrays.get("explained")
+    unit = "" if result.kind == "random" else " (distance in parameter space)"
+    return Ground(
+        result.x,
+        result.y,
+        result.loss,
+        titles=tuple(f"direction {i + 1}{_share(shares, i)}{unit}" for i in range(2)),
+        text=_text(result.text, problem, recording),
+        log=True,
+        optima=np.empty((0, 2)),
+        plane=plane,
+    )
+
+
+def path_of(
+    record: LaneRecord, ground: Ground, first: int, last: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The path of a lane on the ground, evenly thinned where it is long.
+
+    Args:
+        record: of the lane.
+        ground: what it is drawn on.
+        first: first step.
+        last: last step.
+
+    Returns:
+        The steps (n,), and the points (n, runs, 2).
+    """
+    steps, rows = record.read("theta", first, last + 1)
+    count = np.clip(DRAWN_POINTS // record.runs, *DRAWN_ROWS)
+    keep = np.unique(np.linspace(0, len(steps) - 1, count).round().astype(int))
+    keep = keep if len(steps) else keep[:0]
+    steps, rows = steps[keep], rows[keep]
+    if rows.shape[-1] == 1:
+        loss_steps, loss = record.read("loss", first, last + 1)
+        return steps, np.stack([rows[..., 0], loss[np.searchsorted(loss_steps, steps)]], axis=-1)
+    return steps, np.asarray(ground.place(rows))
+
+
+def off_plane(recording: Recording, ground: Ground, lanes: Sequence[str], step: int) -> float:
+    """The largest distance of a run from the plane at a step; 0 where the variables are the axes.
+
+    Args:
+        recording: whose runs.
+        ground: what they are drawn on.
+        lanes: whose runs count.
+        step: which step.
+    """
+    if ground.plane is None:
+        return 0.0
+    rows = [found[1] for name in lanes if (found := recording.lane(name).at("theta", step))]
+    distances = np.concatenate([np.asarray(ground.plane.off_plane(np.array(row))) for row in rows])
+    distances = distances[np.isfinite(distances)]
+    return float(distances.max()) if len(distances) else math.nan
+
+
+def _line(problem: Problem, recording: Recording, step: int) -> Steps[Ground]:
+    """The graph of a problem of one variable."""
+    points = _points(recording, step)
+    low, high = problem.window[0] if problem.window else (points.min(), points.max())
+    room = 0.0 if problem.window else 0.15 * (high - low) or 1.0
+    span = (float(low - room), float(high + room))
+    found = yield from profile.steps(problem, np.zeros(1), np.ones(1), span, 801, None)
+    return Ground(
+        np.asarray(found.x),
+        np.empty(0),
+        np.asarray(found.loss),
+        titles=(_names(problem)[0], "loss"),
+        text=_text("one variable", problem, recording),
+        log=problem.log_scale,
+        optima=np.array([(*o.point, o.value) for o in problem.optima]).reshape(-1, 2),
+    )
+
+
+def _pca(problem: Problem, recording: Recording, step: int) -> Steps[Result]:
+    """The plane along which the paths vary most, as the window would record it."""
+    points = _points(recording, step)
+    plane = pca_plane(problem, points, seed=recording.experiment.seed)
+    found = yield from on_grid(problem, plane, plane.window(points), COARSE)
+    arrays: Mapping[str, Any] = {
+        "x": found.x,
+        "y": found.y,
+        "loss": found.loss,
+        "center": plane.center,
+        "d1": plane.d1,
+        "d2": plane.d2,
+        "explained": plane.explained,
+    }
+    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    yield Progress(1.0)
+    return Result("surface", "", step, plain, {"kind": plane.kind, "text": plane.text})
+
+
+def _recorded(recording: Recording, step: int) -> Result | None:
+    """The newest surface on record at or before a step, or else the first one after it."""
+    found = [result for result in recording.probe("surface") if "center" in result.arrays]
+    before = [result for result in found if result.step <= step]
+    return before[-1] if before else found[0] if found else None
+
+
+def _points(recording: Recording, step: int) -> np.ndarray:
+    """Finite points of all paths up to a step (n, dim), evenly thinned.
+
+    Raises:
+        ValueError: there are none.
+    """
+    kept = []
+    for name in recording.lanes:
+        steps, rows = recording.lane(name).read("theta", 0, step + 1)
+        if len(steps):
+            keep = np.unique(np.linspace(0, len(steps) - 1, PATH_ROWS).round().astype(int))
+            kept.append(rows[keep].reshape(-1, rows.shape[-1]))
+    points = np.concatenate(kept) if kept else np.empty((0, 1))
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        raise ValueError("a landscape needs at least one finite point on record")
+    return points
+
+
+def _names(problem: Problem) -> tuple[str, ...]:
+    """Names of the variables, where the layout has one for each."""
+    names = problem.layout.names
+    return tuple(names) if len(names) == problem.dim else ("parameter 1", "parameter 2")
+
+
+def _share(shares: np.ndarray | None, place: int) -> str:
+    return "" if shares is None else f", {100 * shares[place]:.0f} % of the variance"
+
+
+def _text(plane: str, problem: Problem, recording: Recording) -> str:
+    data = f"   ·   {problem.data_text}" if problem.data_text else ""
+    return f"{plane}{data}   ·   seed {recording.experiment.seed}"

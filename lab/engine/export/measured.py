@@ -1,0 +1,268 @@
+"""Figures of what was measured along a run: spectrum, roughness, connectivity, evaluation."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from lab.engine.export.style import (
+    CAPTION,
+    DrawnLane,
+    Style,
+    cursor,
+    drawn_lanes,
+    dress,
+    head,
+    legend,
+    scale_y,
+)
+from lab.engine.overview import summary
+from lab.engine.recording import Recording, Result
+from lab.palette import BAND_OPACITY, Theme
+
+WIDE, TALL = (7.2, 4.0), (7.2, 5.2)  # inches
+_LOWEST = 1e-5  # of a density's top: below it there is nothing to see
+_LIMIT_REACH = 3.0  # 2/η is shown up to this multiple of the largest eigenvalue
+
+
+def at_step(results: Sequence[Result], step: int) -> Result | None:
+    """The newest result at or before a step, or else the first one after it."""
+    before = [result for result in results if result.step <= step]
+    return before[-1] if before else next(iter(results), None)
+
+
+def spectrum(recording: Recording, lane: str, step: int, style: Style) -> Figure:
+    """The Hessian's eigenvalues on a lane: their density where there are many, and 2/η.
+
+    Args:
+        recording: what is drawn.
+        lane: which lane; it must have a `hessian_spectrum`.
+        step: the newest measurement up to here is drawn.
+        style: how it is drawn.
+    """
+    theme = style.colours
+    (drawn,) = drawn_lanes(recording, theme, [lane])
+    results = [r for r in recording.probe("hessian_spectrum") if r.lane == lane]
+    result = at_step(results, step)
+    figure = style.figure(WIDE)
+    axes = figure.add_subplot()
+    values = result.eigenvalues
+    if "grid" in result.arrays:
+        dress(axes, theme, r"eigenvalue $\lambda$", "density")
+        _density(axes, result, drawn.colour)
+    else:
+        dress(axes, theme, r"eigenvalue $\lambda$", "")
+        axes.vlines(values, 0, 1, color=drawn.colour, linewidth=1.8)
+        axes.set(ylim=(0, 1.25), yticks=[])
+        axes.spines["left"].set_visible(False)
+    axes.margins(x=0.05)
+    limit = result.info.get("two_over_lr", math.inf)
+    if limit <= _LIMIT_REACH * max(float(values.max()), 0.0):
+        axes.axvline(limit, color=theme.warning, linewidth=1.2, linestyle="--")
+        place = (limit, 0.97)
+        axes.annotate(
+            r" $2/\eta$",
+            place,
+            xycoords=axes.get_xaxis_transform(),
+            color=theme.warning,
+            fontsize=CAPTION,
+            va="top",
+        )
+    kind = "all of them" if result.exact else f"{len(values)} largest exactly, density estimated"
+    head(axes, theme, "Hessian spectrum", f"{lane}, step {result.step:,}  ·  {kind}")
+    return figure
+
+
+def eigenvalues(
+    recording: Recording, step: int, style: Style, lanes: Sequence[str] | None = None
+) -> Figure:
+    """The largest and smallest eigenvalue found along each lane, and its 2/η.
+
+    Args:
+        recording: what is drawn.
+        step: where the cursor line is.
+        style: how it is drawn.
+        lanes: which lanes; all if not given.
+    """
+    theme = style.colours
+    figure = style.figure(WIDE)
+    axes = figure.add_subplot()
+    dress(axes, theme, "step", r"eigenvalue $\lambda$")
+    seen = []
+    limits = []
+    for lane, results in _by_lane(recording, "hessian_spectrum", theme, lanes):
+        steps = [r.step for r in results]
+        top = [r.lambda_max for r in results]
+        bottom = [r.lambda_min for r in results]
+        axes.plot(steps, top, color=lane.colour, linewidth=1.5, label=lane.name)
+        axes.plot(steps, bottom, color=lane.colour, linewidth=0.8)
+        seen += [*top, *bottom]
+        limits.append((steps, [r.info.get("two_over_lr", math.nan) for r in results], lane.colour))
+    reach = _LIMIT_REACH * max(seen)
+    for steps, limit, colour in limits:
+        if min(limit) <= reach:
+            axes.plot(steps, limit, color=colour, linewidth=1.2, linestyle="--")
+            seen += [value for value in limit if value <= reach]
+    scale_y(axes, np.array(seen))
+    _steps_axis(axes, theme, recording, step)
+    head(
+        axes,
+        theme,
+        "Extreme Hessian eigenvalues",
+        "thick: largest, thin: smallest found, dashed: 2/η",
+    )
+    legend(axes, theme)
+    return figure
+
+
+def roughness(
+    recording: Recording, step: int, style: Style, lanes: Sequence[str] | None = None
+) -> Figure:
+    """The roughness index along each lane, with its 95 % interval.
+
+    Args:
+        recording: what is drawn.
+        step: where the cursor line is.
+        style: how it is drawn.
+        lanes: which lanes; all if not given.
+    """
+    theme = style.colours
+    figure = style.figure(WIDE)
+    axes = figure.add_subplot()
+    dress(axes, theme, "step", "roughness index")
+    about = ""
+    for lane, results in _by_lane(recording, "roughness", theme, lanes):
+        steps = [r.step for r in results]
+        axes.plot(steps, [r.index for r in results], color=lane.colour, lw=1.5, label=lane.name)
+        low, high = ([getattr(r, name) for r in results] for name in ("low", "high"))
+        axes.fill_between(steps, low, high, color=lane.colour, alpha=BAND_OPACITY, linewidth=0)
+        about = f"{len(results[0].total_variation)} directions, radius {results[0].radius:g}"
+    axes.set_ylim(bottom=0)
+    _steps_axis(axes, theme, recording, step)
+    head(axes, theme, "Roughness index", f"{about}  ·  band: 95 % interval")
+    legend(axes, theme)
+    return figure
+
+
+def evaluation(
+    recording: Recording,
+    name: str,
+    step: int,
+    style: Style,
+    lanes: Sequence[str] | None = None,
+) -> Figure:
+    """A number on all data along each lane: the median over runs, and a band from 10 % to 90 %.
+
+    Args:
+        recording: what is drawn.
+        name: "loss", "accuracy" or another array of the `evaluation` probe.
+        step: where the cursor line is.
+        style: how it is drawn.
+        lanes: which lanes; all if not given.
+    """
+    theme = style.colours
+    figure = style.figure(WIDE)
+    axes = figure.add_subplot()
+    title = name.replace("_", " ")
+    dress(axes, theme, "step", f"{title} on all data")
+    seen = []
+    for lane, results in _by_lane(recording, "evaluation", theme, lanes):
+        steps = [r.step for r in results]
+        low, middle, high = summary(np.stack([r.arrays[name] for r in results])).T
+        axes.plot(steps, middle, color=lane.colour, linewidth=1.5, label=lane.name)
+        if lane.record.runs > 1:
+            axes.fill_between(steps, low, high, color=lane.colour, alpha=BAND_OPACITY, linewidth=0)
+        seen.append(np.concatenate([low, middle, high]))
+    scale_y(axes, np.concatenate(seen))
+    _steps_axis(axes, theme, recording, step)
+    head(axes, theme, f"{title.capitalize()} on all data", "median and 10–90 % of runs")
+    legend(axes, theme)
+    return figure
+
+
+def connectivity(recording: Recording, step: int, style: Style) -> Figure:
+    """The loss, and what else the problem knows, along the line between two runs.
+
+    Args:
+        recording: what is drawn; it must have a `connectivity`.
+        step: the newest measurement up to here is drawn.
+        style: how it is drawn.
+    """
+    theme = style.colours
+    result = at_step(recording.probe("connectivity"), step)
+    metrics = [n for n in result.arrays if n not in ("t", "loss") and not n.startswith("matched_")]
+    ways = {"as trained": ("", theme.lanes[1], 2.4)}
+    if "matched_loss" in result.arrays:
+        ways["neurons matched"] = ("matched_", theme.lanes[2], 1.4)
+    figure = style.figure(TALL if metrics else WIDE)
+    rows = figure.subplots(
+        1 + len(metrics), 1, sharex=True, squeeze=False, height_ratios=[2, *[1] * len(metrics)]
+    )[:, 0]
+    ends = [f"{result.info[f'lane_{end}']}, run {result.info[f'run_{end}']}" for end in "ab"]
+    for axes, name in zip(rows, ("loss", *metrics), strict=True):
+        last = axes is rows[-1]
+        dress(axes, theme, f"from {ends[0]} to {ends[1]}" if last else "", name.replace("_", " "))
+        for label, (prefix, colour, width) in ways.items():
+            axes.plot(result.t, result.arrays[prefix + name], color=colour, lw=width, label=label)
+        axes.set_xlim(0, 1)
+    _barrier(rows[0], result, theme)
+    head(rows[0], theme, "Connectivity", f"step {result.step:,}")
+    legend(rows[0], theme)
+    return figure
+
+
+def _density(axes: Axes, result: Result, colour: str) -> None:
+    """The density as a filled curve in decades, and the eigenvalues known exactly as sticks."""
+    grid, density = result.grid, result.density
+    floor = _LOWEST * float(density.max())
+    axes.fill_between(grid, floor, np.maximum(density, floor), color=colour, alpha=0.35, lw=0)
+    axes.plot(grid, np.maximum(density, floor), color=colour, linewidth=1.0)
+    axes.vlines(result.eigenvalues, floor, 30 * floor, color=colour, linewidth=1.8)
+    axes.set_yscale("log")
+    axes.set_ylim(floor, 3 * float(density.max()))
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _barrier(axes: Axes, result: Result, theme: Theme) -> None:
+    """An arrow from the mean of the ends to the highest loss between them, with its length."""
+    loss, t = result.loss, result.t
+    top = int(loss.argmax())
+    if not 0 < top < len(loss) - 1 or result.barrier < 0.02 * np.ptp(loss):
+        return
+    base = float(loss[[0, -1]].mean())
+    arrow = {"arrowstyle": "<->", "color": theme.muted, "shrinkA": 0, "shrinkB": 0, "lw": 0.9}
+    axes.annotate("", (t[top], loss[top]), (t[top], base), arrowprops=arrow)
+    side = 1 if t[top] < 0.6 else -1
+    axes.annotate(
+        f"barrier {result.barrier:.3g}",
+        (t[top], (loss[top] + base) / 2),
+        xytext=(6 * side, 0),
+        textcoords="offset points",
+        ha="left" if side > 0 else "right",
+        va="center",
+        color=theme.text,
+        fontsize=CAPTION,
+    )
+
+
+def _by_lane(
+    recording: Recording, name: str, theme: Theme, lanes: Sequence[str] | None
+) -> list[tuple[DrawnLane, list[Result]]]:
+    """The lanes that have results of a measurement, each with these."""
+    found = recording.probe(name)
+    paired = [
+        (lane, [result for result in found if result.lane == lane.name])
+        for lane in drawn_lanes(recording, theme, lanes)
+    ]
+    return [(lane, results) for lane, results in paired if results]
+
+
+def _steps_axis(axes: Axes, theme: Theme, recording: Recording, step: int) -> None:
+    """The axis that all curves share: from step 0 to the end of the record."""
+    axes.set_xlim(0, max(1, recording.head))
+    if step < recording.head:
+        cursor(axes, theme, step)
