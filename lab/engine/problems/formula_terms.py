@@ -241,7 +241,11 @@ PRIMITIVES: dict[str, Primitive] = {
     "sub": Primitive(torch.sub, _smooth(lambda a, b, f: (1.0, -1.0))),
     "mul": Primitive(torch.mul, _smooth(lambda a, b, f: (b, a))),
     "div": Primitive(torch.div, _smooth(lambda a, b, f: (1 / b, -f / b))),
-    "link": Primitive(_product_unless_flat, _smooth(lambda a, b, f: (b, a)), kink=True),
+    "link": Primitive(
+        _product_unless_flat,
+        lambda at, f, by: _link(by[0], at[1]) + _link(at[0], by[1]),
+        kink=True,
+    ),
     "neg": Primitive(torch.neg, _smooth(lambda a, f: (-1.0,))),
     "copy": Primitive(torch.clone, _smooth(lambda a, f: (1.0,))),
     "mod": Primitive(torch.remainder, _smooth(_remainder_partials), kink=True),

@@ -300,6 +300,13 @@ def test_an_infinite_slope_behind_a_flat_part_stays_flat(text):
     assert formula.hessian(theta)[:, 0, 0].tolist() == [0.0, -1 / 32]
 
 
+def test_flat_parts_stay_flat_in_mixed_derivatives():
+    formula = Formula("max(x, 0)**y")
+    theta = torch.tensor([[-1.0, 0.5]], dtype=torch.float64)
+    assert formula.evaluate_with_gradient(theta)[1].tolist() == [[0.0, 0.0]]
+    assert formula.hessian(theta).tolist() == [[[0.0, 0.0], [0.0, 0.0]]]
+
+
 @pytest.mark.parametrize("name", ["abs", "sign", "floor", "ceil", "relu"])
 def test_undefined_stays_undefined(name):
     assert np.isnan(Formula(f"{name}(log(x))").value([-1.0]))
