@@ -94,6 +94,10 @@ class Problem(ABC):
         """What data a value is computed from, for the line under a landscape."""
         return ""
 
+    def trouble(self) -> str:
+        """What a user should know before trusting the picture, as a sentence; empty for nothing."""
+        return ""
+
     def evaluate_with_gradient(
         self, theta: torch.Tensor, batch: Batch | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -567,7 +567,7 @@ def described(problem: Problem) -> dict[str, Any]:
         "log_scale": problem.log_scale,
         "data": problem.data_text,
         "hessian_trouble": problem.hessian_trouble,
-        "trouble": getattr(problem, "trouble", ""),
+        "trouble": problem.trouble(),
         "unfit": _unfit(problem),
     }
 

@@ -1,6 +1,5 @@
 """Curves along the run: the loss of all lanes, against steps, gradient evaluations or seconds."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.bands import Band
 from lab.gui.views.base import View
-from lab.gui.views.plot import Plot
+from lab.gui.views.plot import Plot, reach
+from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
 POINTS = 400  # of a curve, about as many as a panel has pixels
-RANGE_SECONDS = 0.2  # ranges change at most five times a second
 
 AXES = {"steps": "", "gradient evaluations": "gradient_evaluations", "seconds": "seconds"}
 QUANTITIES = {"loss": "loss", "gradient norm": "grad_norm"}
@@ -41,10 +40,9 @@ class Curves(View):
         inside.addWidget(self._plot)
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._bands: dict[str, Band] = {}
-        self._legend = self._plot.addLegend(offset=(-12, 8), labelTextSize="11px")
-        self._legend.setParentItem(self._plot.getPlotItem().getViewBox())
+        self._plot.pointed.connect(self._read)
         self._named: tuple = ()
-        self._ranged = 0.0
+        self._changed = True  # whether another quantity or axis was chosen since the last drawing
         self._menu_button = self._make_menu()
         self._say()
 
@@ -56,7 +54,6 @@ class Curves(View):
         """Take other colours."""
         super().set_theme(theme)
         self._plot.set_theme(theme)
-        self._legend.setLabelTextColor(theme.muted)
         self._named = ()
 
     def draw(self) -> None:
@@ -74,7 +71,6 @@ class Curves(View):
         if names == self._named:
             return
         self._named = names
-        self._legend.clear()
         for items in (self._curves, self._bands):
             for item in items.values():
                 self._plot.removeItem(item)
@@ -88,7 +84,11 @@ class Curves(View):
             self._curves[name] = curve
             for item in (self._bands[name], curve):
                 self._plot.addItem(item, ignoreBounds=True)
-            self._legend.addItem(curve, self.recording.records[name].spec.title)
+        entries = [(self.theme.lane(place), self._title(name)) for place, name in lanes]
+        self._plot.set_legend(entries)
+
+    def _title(self, name: str) -> str:
+        return self.recording.records[name].spec.title
 
     def _draw_lane(self, place: int, name: str) -> None:
         record = self.recording.records[name]
@@ -124,25 +124,33 @@ class Curves(View):
         return float(self._along(record, np.array([cursor]))[0]) if record is not None else None
 
     def _fit(self) -> None:
-        """Ranges that hold all curves, changed now and then."""
-        now = time.monotonic()
-        if now - self._ranged < RANGE_SECONDS:
-            self.outdated()
-            return
-        xs = [c.getData()[0] for c in self._curves.values() if c.getData()[0] is not None]
-        ys = [c.getData()[1] for c in self._curves.values() if c.getData()[1] is not None]
-        finite = np.concatenate([y[np.isfinite(y)] for y in ys]) if ys else np.empty(0)
+        """Let the ranges go where they hold all curves."""
+        lines = [curve.getData() for curve in self._curves.values()]
+        ys = [y[np.isfinite(y)] for _, y in lines if y is not None]
+        finite = np.concatenate(ys) if ys else np.empty(0)
         if not len(finite):
             return
-        self._ranged = now
-        right = max([float(x[-1]) for x in xs if len(x)] or [1.0])
-        if not AXES[self._axis]:
-            right = max(right, min(self.bridge.frame.target, 1.25 * right + 10))
+        frame = self.bridge.frame
+        ends = [float(x[-1]) for x, _ in lines if x is not None and len(x)]
+        right = max(ends) if AXES[self._axis] else reach(frame.head, frame.target)
         low, high = float(finite.min()), float(finite.max())
         room = 0.06 * (high - low) or 0.5
-        self._plot.setRange(
-            xRange=(0, right or 1.0), yRange=(low - room, high + room), padding=0, update=True
-        )
+        self._plot.aim((0, right or 1.0), (low - room, high + room), at_once=self._changed)
+        self._changed = False
+
+    @Slot(float, float)
+    def _read(self, x: float, y: float) -> None:
+        """The numbers of all lanes at the mouse."""
+        rows = []
+        for place, name in self.lanes():
+            curve = self._curves.get(name)
+            along, values = curve.getData() if curve is not None else (None, None)
+            if along is None or not len(along) or x > along[-1]:
+                continue
+            value = float(values[min(int(np.searchsorted(along, x)), len(along) - 1)])
+            number = short(10**value if self._log else value)
+            rows.append((dot(self.theme.lane(place)), self._title(name), number))
+        self._plot.set_reading(table(rows, f"{self._axis} {short(x)}") if rows else "")
 
     # -- the menu --------------------------------------------------------------------------------
 
@@ -189,5 +197,5 @@ class Curves(View):
         x = "step" if not AXES[self._axis] else self._axis
         self._plot.set_titles(bottom=x, left=self._quantity)
         self.said.emit("" if self._quantity == "loss" else self._quantity)
-        self._ranged = 0.0
+        self._changed = True
         self.outdated()
