@@ -85,8 +85,8 @@ class Chain:
         self, a: torch.Tensor, b: torch.Tensor, permutations: list[torch.Tensor]
     ) -> float:
         """The inner product of a and permuted b over all that a permutation can move."""
-        moved = self.layout.split(self.permuted(b, permutations).double())
-        fixed = self.layout.split(a.double())
+        moved = self.layout.split(self.permuted(b, permutations).cpu().double())
+        fixed = self.layout.split(a.cpu().double())
         names = [*self.weights, *(unit for units in self.units[:-1] for unit in units)]
         return float(sum((fixed[name] * moved[name]).sum() for name in names))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Progress, Steps, analysis
 from lab.engine.knobs import check_name
 
@@ -52,15 +53,15 @@ def neural_collapse(
         ValueError: shapes that do not fit, or a class without a sample.
     """
     check_name(frame, FRAMES, "frame")
-    weight = torch.as_tensor(weight).detach().double()
-    features, labels = torch.as_tensor(features).detach().to(weight), torch.as_tensor(labels)
+    weight = as_tensor(weight).cpu().double()
+    features, labels = as_tensor(features).to(weight), as_tensor(labels)
     if weight.ndim != 2 or features.ndim != 2 or features.shape[1] != weight.shape[1]:
         raise ValueError(
             f"features {tuple(features.shape)} and weight {tuple(weight.shape)}: "
             "(N, d) and (K, d) are needed"
         )
     classes = len(weight)
-    labels = labels.to(weight.device).long()
+    labels = labels.cpu().long()
     counts = torch.bincount(labels.clamp(0, classes - 1), minlength=classes)
     in_range = bool(((labels >= 0) & (labels < classes)).all())
     if labels.shape != features.shape[:1] or not in_range or not counts.all() or classes < 2:

@@ -130,12 +130,12 @@ def _ends(problem: Problem, a: Any, b: Any) -> torch.Tensor:
 
 def _along(problem: Problem, bends: torch.Tensor, points: int, done: int = 0) -> Steps[Path]:
     """Evaluate a Bezier curve; of two bends it is the straight line."""
-    t = torch.linspace(0, 1, points, dtype=torch.float64).to(bends)
-    weights = _bernstein(t.double(), len(bends)).to(bends)
+    even = torch.linspace(0, 1, points, dtype=torch.float64)
+    t, weights = even.to(bends), _bernstein(even, len(bends)).to(bends)
     loss = torch.empty_like(t)
     metrics: dict[str, torch.Tensor] = {}
     length, before = 0.0, bends[:1]
-    block = points_in_block(problem, bends)
+    block = max(1, points_in_block(problem, bends) // 4)  # value and metrics, without short cuts
     for first in range(0, points, block):
         part = slice(first, first + block)
         theta = weights[part] @ bends
@@ -145,7 +145,7 @@ def _along(problem: Problem, bends: torch.Tensor, points: int, done: int = 0) ->
         for name, values in found.items():
             metrics.setdefault(name, torch.empty_like(t))[part] = values
         joined = torch.cat([before, theta])
-        length += float(torch.linalg.vector_norm(joined.diff(dim=0), dim=1).double().sum())
+        length += float(torch.linalg.vector_norm(joined.diff(dim=0), dim=1).sum())
         before = theta[-1:]
         yield Progress((done + min(part.stop, points)) / (done + points))
     mean = (loss[0] + loss[-1]) / 2

@@ -63,8 +63,9 @@ def hessian(problem: Problem, theta: Any) -> Steps[torch.Tensor]:
     point = as_point(problem, theta)
     check_smooth(problem)
     dim = problem.dim
-    check_memory(3 * dim * dim * point.element_size(), point.device, f"a Hessian of {dim} x {dim}")
     block = vectors_in_block(problem, point, dim)
+    needed = 3 * dim * dim * point.element_size() + 2 * problem.forecast(block, point.dtype)
+    check_memory(needed, point.device, f"a Hessian of {dim} x {dim}")
     product = problem.products(point.repeat(block, 1))
     columns = point.new_empty(dim, dim)
     for first in range(0, dim, block):
@@ -120,6 +121,7 @@ def top_eigenvalues(
         full = yield from hessian.steps(problem, point)
         return _dense(full, k, tol)
     needed = 2 * min(limit, problem.dim) * problem.dim * point.element_size()
+    needed += 2 * problem.forecast(1, point.dtype)
     check_memory(needed, point.device, f"a search with {limit} vectors")
     product = problem.products(point[None])
     return (yield from _search(product, point, k, tol, limit, seed))
@@ -140,10 +142,11 @@ def _dense(full: torch.Tensor, k: int, tol: float) -> Eigenvalues:
     if not full.isfinite().all():
         empty = full.new_full((k,), torch.nan)
         return Eigenvalues(empty, empty, full.new_full((k, len(full)), torch.nan), len(full), False)
-    values, vectors = torch.linalg.eigh(full.double())
+    matrix = full.cpu().double()
+    values, vectors = torch.linalg.eigh(matrix)
     order = values.abs().argsort(descending=True, stable=True)[:k]
     values, vectors = values[order], vectors[:, order]
-    rest = torch.linalg.vector_norm(full.double() @ vectors - values * vectors, dim=0)
+    rest = torch.linalg.vector_norm(matrix @ vectors - values * vectors, dim=0)
     floor = torch.finfo(full.dtype).eps * values.abs().max()
     return Eigenvalues(
         values.to(full), rest.clamp_min(floor).to(full), vectors.T.to(full), len(full), True
@@ -234,7 +237,7 @@ def _search(
 
 def _solve(block: Tridiagonal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ritz values (m,), residuals (m,) and shapes (m, m) of one Krylov space."""
-    diagonal, off = block.diagonal[0].cpu().numpy(), block.off_diagonal[0].cpu().numpy()
+    diagonal, off = block.diagonal[0].numpy(), block.off_diagonal[0].numpy()
     if not (np.isfinite(diagonal).all() and np.isfinite(off).all()):
         empty = np.full(len(diagonal), np.nan)
         return empty, empty, np.full((len(diagonal),) * 2, np.nan)

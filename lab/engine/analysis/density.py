@@ -114,13 +114,14 @@ def spectral_density(
     steps = min(steps, problem.dim - deflate)
     rules = _quadratures(problem, point, probes, steps, seed, against)
     nodes, weights = yield from part_of(rules, share, 1 - share)
-    grid, sigma = _grid(torch.cat([nodes.flatten(), outliers.double()]), sigma, points)
+    exact = outliers.cpu().double()
+    grid, sigma = _grid(torch.cat([nodes.flatten(), exact]), sigma, points)
     part = len(outliers) / problem.dim
     bumps = _smoothed(grid, nodes, weights, sigma)
     density = (1 - part) * bumps.mean(dim=0)
     if deflate:
-        even = outliers.new_full((1, deflate), 1 / deflate).double()
-        density = density + part * _smoothed(grid, outliers.double()[None], even, sigma)[0]
+        even = exact.new_full((1, deflate), 1 / deflate)
+        density = density + part * _smoothed(grid, exact[None], even, sigma)[0]
     traces = (problem.dim - deflate) * (nodes * weights).sum(dim=1)
     several = probes > 1
     spread = bumps.std(dim=0) if several else torch.full_like(density, torch.nan)
@@ -133,7 +134,7 @@ def spectral_density(
         density=density.to(point),
         error=((1 - part) * spread / probes**0.5).to(point),
         sigma=sigma,
-        trace=float(traces.mean() + outliers.double().sum()),
+        trace=float(traces.mean() + exact.sum()),
         trace_error=float(traces.std() / probes**0.5) if several else math.nan,
         products=products + probes * steps,
         converged=converged,
@@ -148,10 +149,11 @@ def _quadratures(
     seed: int,
     against: torch.Tensor | None,
 ) -> Steps[tuple[torch.Tensor, torch.Tensor]]:
-    """Nodes and weights (probes, steps), float64, from groups of probes side by side."""
+    """Nodes and weights (probes, steps) from groups of probes side by side; float64, CPU."""
     dim = problem.dim
     group = vectors_in_block(problem, point, probes)
     needed = 2 * group * steps * dim * point.element_size()
+    needed += 2 * problem.forecast(group, point.dtype)
     check_memory(needed, point.device, f"{group} x {steps} Lanczos vectors")
     found = []
     for first in range(0, probes, group):
@@ -185,7 +187,7 @@ def _grid(values: torch.Tensor, sigma: float | None, points: int) -> tuple[torch
     if sigma is None:
         sigma = _SMOOTHING * (high - low) or _SMOOTHING * abs(high) or _SMOOTHING
     ends = (low - _REACH * sigma, high + _REACH * sigma)
-    return torch.linspace(*ends, points, dtype=torch.float64, device=values.device), sigma
+    return torch.linspace(*ends, points, dtype=torch.float64), sigma
 
 
 def _smoothed(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
 from lab.engine.analysis.chain import Chain
 from lab.engine.device import check_memory
@@ -68,17 +69,16 @@ def functional_dimension(
             other inputs.
     """
     point = as_point(problem, theta)
-    wide = point.double()
+    wide = point.cpu().double()  # not every GPU has double precision
     outputs: Callable | None = getattr(problem, "outputs", None)
     if outputs is None:
         raise ValueError(f"{problem.title} is no network, which this analysis needs")
     shape = tuple(problem.dataset.inputs.shape[1:])
     if inputs is None:
         count = _POINTS * problem.dim if points is None else check_count("points", points)
-        draws = torch.randn(count, *shape, generator=generator(seed, "inputs"), dtype=wide.dtype)
-        inputs = draws.to(wide.device)
+        inputs = torch.randn(count, *shape, generator=generator(seed, "inputs"), dtype=wide.dtype)
     else:
-        inputs = torch.as_tensor(inputs).to(wide).reshape(-1, *shape)
+        inputs = as_tensor(inputs).to(wide).reshape(-1, *shape)
     _check_single(outputs, wide, inputs)
     dim = problem.dim
     check_memory(8 * 3 * dim * dim + 16 * _BLOCK_NUMBERS, wide.device, f"a triangle of {dim}")

@@ -128,4 +128,4 @@ def _nearest(levels: torch.Tensor, level: int) -> torch.Tensor:
     """For each index the nearest one that has come by a pass."""
     present = (levels <= level).nonzero()[:, 0]
     every = torch.arange(len(levels), device=levels.device)
-    return present[torch.bucketize(every.double(), (present[1:] + present[:-1]) / 2)]
+    return present[torch.bucketize(2 * every, present[1:] + present[:-1])]

@@ -20,8 +20,8 @@ class Tridiagonal(NamedTuple):
 
     Attributes:
         basis: (n, m, dim), orthonormal rows.
-        diagonal: (n, m), float64.
-        off_diagonal: (n, m), float64; the last column couples to the step that was not made.
+        diagonal: (n, m), float64, on the CPU.
+        off_diagonal: (n, m), likewise; the last column couples to the step that was not made.
     """
 
     basis: torch.Tensor
@@ -51,21 +51,21 @@ def lanczos(
     """
     n, dim = start.shape
     basis = start.new_zeros(n, min(steps, _ROOM), dim)
-    diagonal = torch.zeros(n, steps, dtype=torch.float64, device=start.device)
+    diagonal = torch.zeros(n, steps, dtype=torch.float64)
     off_diagonal = torch.zeros_like(diagonal)
     fixed = () if against is None else (against[None],)
     vector = _without(start, *fixed)
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
-    scale = torch.zeros(n, dtype=torch.float64, device=start.device)
+    scale = torch.zeros(n, dtype=torch.float64)
     for step in range(steps):
         if step == basis.shape[1]:  # twice the room: most searches end long before their limit
             more = min(step, steps - step)
             basis = torch.cat([basis, start.new_zeros(n, more, dim)], dim=1)
         basis[:, step] = vector
         image = product(vector)
-        diagonal[:, step] = (image.double() * vector.double()).sum(dim=1)
+        diagonal[:, step] = (image * vector).sum(dim=1)
         image = _without(image, *fixed, basis[:, : step + 1])
-        length = torch.linalg.vector_norm(image, dim=1).double()
+        length = torch.linalg.vector_norm(image, dim=1).cpu().double()
         scale = torch.maximum(scale, diagonal[:, step].abs() + length)
         ended = length <= 10 * torch.finfo(start.dtype).eps * scale * dim**0.5
         off_diagonal[:, step] = torch.where(ended, 0.0, length)

@@ -117,7 +117,7 @@ def _by_weights(
     for sweep in range(1, _SWEEPS + 1):
         for count, layer in enumerate(torch.randperm(len(permutations), generator=draws).tolist()):
             gains = _gains(chain, a, b, permutations, layer)
-            permutations[layer] = _assignment(gains)
+            permutations[layer] = _assignment(gains).to(b.device)
             yield Progress(min(1.0, (sweep - 1 + (count + 1) / len(permutations)) / 10))
         value = chain.objective(a, b, permutations)
         if len(permutations) == 1 or value <= best + _ENOUGH * max(1.0, abs(best)):
@@ -136,8 +136,8 @@ def _gains(
     """What it is worth (units, units) to put unit j of b at place i of a hidden layer."""
     free = list(permutations)
     free[layer] = chain.identity(b.device)[layer]
-    parts_a = chain.layout.split(a.double())
-    parts_b = chain.layout.split(chain.permuted(b, free).double())
+    parts_a = chain.layout.split(a.cpu().double())
+    parts_b = chain.layout.split(chain.permuted(b, free).cpu().double())
     units = chain.hidden[layer]
     rows = [chain.weights[layer], *chain.units[layer]]
     total = sum(parts_a[n].reshape(units, -1) @ parts_b[n].reshape(units, -1).T for n in rows)
@@ -165,8 +165,11 @@ def _by_activations(
         pairs = zip(hidden(a[None]), hidden(b[None]), strict=True)  # (1, N, units, ...) a layer
         permutations = []
         for (one, two), units in zip(pairs, chain.hidden, strict=True):
-            rows = [item[0].double().transpose(0, 1).reshape(units, -1) for item in (one, two)]
-            permutations.append(_assignment(rows[0] @ rows[1].T / rows[0].shape[1]))
+            rows = [
+                item[0].cpu().double().transpose(0, 1).reshape(units, -1) for item in (one, two)
+            ]
+            gains = rows[0] @ rows[1].T / rows[0].shape[1]
+            permutations.append(_assignment(gains).to(b.device))
     return permutations
 
 
@@ -176,5 +179,5 @@ def _assignment(gains: torch.Tensor) -> torch.Tensor:
 
     if not gains.isfinite().all():
         raise ValueError("units can be matched only between networks with finite parameters")
-    _, order = linear_sum_assignment(gains.cpu().numpy(), maximize=True)
-    return torch.as_tensor(order).to(gains.device)
+    _, order = linear_sum_assignment(gains.numpy(), maximize=True)
+    return torch.as_tensor(order)

@@ -4,11 +4,13 @@ A plane is a centre and two directions. It knows where a point of parameter spac
 how far the point lies off it, because a path drawn on a plane it does not lie in is a shadow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Steps, as_point, check_positive
 from lab.engine.analysis.curvature import top_eigenvalues
 from lab.engine.analysis.directions import given_directions, normalized, random_direction
@@ -43,7 +45,7 @@ class Plane:
     def points(self, a: Any, b: Any) -> torch.Tensor:
         """The points of parameter space at plane coordinates: (n,) and (n,) -> (n, dim)."""
         center, basis = self.tensors()
-        pair = torch.stack([torch.as_tensor(item).to(center) for item in (a, b)], dim=-1)
+        pair = torch.stack([as_tensor(item).to(center) for item in (a, b)], dim=-1)
         return center + pair @ basis
 
     def coordinates(self, theta: Any) -> Any:
@@ -68,7 +70,7 @@ class Plane:
             (...), of the kind given.
         """
         rows, shape, give_back = self._rows(theta)
-        center, basis = self.tensors(torch.float64)
+        center, basis = self._wide()
         rest = rows - center - self._solve(rows) @ basis
         return give_back(torch.linalg.vector_norm(rest, dim=1).reshape(shape))
 
@@ -94,28 +96,31 @@ class Plane:
         room = margin * float((high - low).max()) or 1.0
         return tuple((float(x) - room, float(y) + room) for x, y in zip(low, high, strict=True))
 
-    def tensors(self, dtype: torch.dtype | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Centre (dim,) and basis (2, dim), also where the fields were turned into numpy."""
-        center, d1, d2 = (torch.as_tensor(x) for x in (self.center, self.d1, self.d2))
-        return center.to(dtype), torch.stack([d1, d2]).to(dtype)
+        center, d1, d2 = (as_tensor(x) for x in (self.center, self.d1, self.d2))
+        return center, torch.stack([d1, d2])
 
-    def _rows(self, theta: Any) -> tuple[torch.Tensor, tuple[int, ...], Any]:
-        """Points as (n, dim) in float64, their leading axes, and the way back to their kind."""
+    def _wide(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same in double precision, on the CPU."""
+        center, basis = self.tensors()
+        return center.cpu().double(), basis.cpu().double()
+
+    def _rows(self, theta: Any) -> tuple[torch.Tensor, tuple[int, ...], Callable]:
+        """Points (n, dim) in double precision, their leading axes, and the way back."""
         is_torch = isinstance(theta, torch.Tensor)
-        tensor = torch.as_tensor(theta)
-        rows, _ = as_runs(tensor.reshape(-1, tensor.shape[-1]), len(self.center))
-        dtype = rows.dtype
+        given = as_tensor(theta)
+        rows, _ = as_runs(given.reshape(-1, *given.shape[-1:]), len(self.center))
 
         def give_back(result: torch.Tensor) -> Any:
-            result = result.to(dtype)
+            result = result.to(rows)
             return result if is_torch else result.numpy()[()]
 
-        center, _ = self.tensors()
-        return rows.to(center.device, torch.float64), tuple(tensor.shape[:-1]), give_back
+        return rows.cpu().double(), tuple(given.shape[:-1]), give_back
 
     def _solve(self, rows: torch.Tensor) -> torch.Tensor:
         """Coordinates (n, 2) of points (n, dim), by the 2 x 2 normal equations."""
-        center, basis = self.tensors(torch.float64)
+        center, basis = self._wide()
         return torch.linalg.solve(basis @ basis.T, basis @ (rows - center).T).T
 
 
@@ -201,8 +206,9 @@ def pca_plane(problem: Problem, path: Any, center: Any = None, seed: int = 0) ->
     rows = rows[rows.isfinite().all(dim=1)]
     if not len(rows):
         raise ValueError("path: at least one finite point is needed")
-    mean = rows.to(torch.float64).mean(dim=0)
-    offsets = rows.to(torch.float64) - mean
+    wide = rows.cpu().double()
+    mean = wide.mean(dim=0)
+    offsets = wide - mean
     pair, variances = _principal(offsets)
     total = float(offsets.square().sum())
     reach = float(rows.abs().max()) * torch.finfo(rows.dtype).eps * len(rows) ** 0.5
@@ -215,9 +221,9 @@ def pca_plane(problem: Problem, path: Any, center: Any = None, seed: int = 0) ->
     explained[:rank] = variances[:rank] / total if rank else 0.0
     text = f"principal directions of {len(rows)} points"
     text += ("", ", the second one random", ", both random")[2 - rank]
-    theta = mean.to(rows.dtype) if center is None else as_point(problem, center).to(rows)
-    one, two = (row.to(rows.dtype) for row in kept)
-    return Plane(theta, one, two, "pca", text, explained=explained.to(rows.dtype))
+    theta = mean if center is None else as_point(problem, center)
+    theta, one, two, explained = (row.to(rows) for row in (theta, *kept, explained))
+    return Plane(theta, one, two, "pca", text, explained=explained)
 
 
 def plane_through(problem: Problem, a: Any, b: Any, c: Any) -> Plane:
@@ -231,7 +237,7 @@ def plane_through(problem: Problem, a: Any, b: Any, c: Any) -> Plane:
     """
     first = as_point(problem, a)
     second, third = (as_point(problem, point).to(first) for point in (b, c))
-    pair = torch.stack([second - first, third - first]).to(torch.float64)
+    pair = torch.stack([second - first, third - first]).cpu().double()
     _check_apart(pair)
     one = pair[0] / torch.linalg.vector_norm(pair[0])
     two = _orthogonal(pair[1], [one])
@@ -291,7 +297,7 @@ def _check_apart(pair: torch.Tensor) -> None:
     Raises:
         ValueError: they do.
     """
-    one, two = pair.to(torch.float64)
+    one, two = pair.cpu().double()
     square = one @ one
     rest = two - (two @ one) / square * one if square > 0 else two * 0
     if not torch.linalg.vector_norm(rest) > _SHORT * torch.linalg.vector_norm(two):

@@ -117,7 +117,7 @@ def roughness_index(
     return Roughness(
         index=variation_coefficient(total),
         interval=confidence_interval(total),
-        mean_tv_l=float(total.double().mean()) * radius,
+        mean_tv_l=float(total.cpu().double().mean()) * radius,
         total_variation=total,
         s=s,
         profiles=profiles,
@@ -131,14 +131,14 @@ def total_variation(profiles: torch.Tensor, radius: float) -> torch.Tensor:
 
     NaN for a line that is flat or leaves the function's domain.
     """
-    lines = profiles.double()
+    lines = profiles.cpu().double()
     rise = lines.amax(dim=1) - lines.amin(dim=1)
     return (lines.diff(dim=1).abs().sum(dim=1) / rise / (2 * radius)).to(profiles)
 
 
 def variation_coefficient(sample: torch.Tensor) -> float:
     """Standard deviation (ddof 1) over mean of a sample (M,)."""
-    sample = sample.double()
+    sample = sample.cpu().double()
     return float(sample.std() / sample.mean())
 
 
@@ -150,7 +150,7 @@ def confidence_interval(sample: torch.Tensor) -> tuple[float, float]:
     and less where rare directions make the difference (far out on a bowl of few dimensions). NaN
     for fewer than three numbers.
     """
-    sample = sample.double()
+    sample = sample.cpu().double()
     n = len(sample)
     whole = variation_coefficient(sample)
     if n < 3 or math.isnan(whole):

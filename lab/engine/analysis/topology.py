@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Progress, Steps, analysis
 
 
@@ -68,11 +69,11 @@ def basins(values: Any) -> Steps[Basins]:
     Raises:
         ValueError: no axis at all.
     """
-    given = values if isinstance(values, torch.Tensor) else torch.as_tensor(np.array(values))
+    given = as_tensor(values)
     given = given if given.is_floating_point() else given.double()
     if given.ndim == 0:
         raise ValueError("values: an array with at least one axis is needed")
-    grid = given.detach().cpu().numpy()
+    grid = given.cpu().numpy()
     height = grid.ravel()
     inside = ~(np.isnan(height) | (height == np.inf))
     order = np.argsort(np.where(inside, height, np.inf), kind="stable")

@@ -8,6 +8,7 @@ import torch
 
 import lab
 from lab import analysis
+from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Cancelled
 from lab.engine.problem import Problem
 
@@ -59,23 +60,22 @@ def arrays(result):
 def test_kind_and_precision_are_those_given(name, make, dtype):
     function, given, options = CASES[name]
     cast = [
-        make(item.astype(dtype) if item.dtype.kind == "f" else item)
+        make(item.astype(dtype if item.dtype.kind == "f" else item.dtype))
         if isinstance(item, np.ndarray)
         else item
         for item in given
     ]
-    before = [
-        torch.as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)
-    ]
+    for item in cast:
+        if isinstance(item, np.ndarray):
+            item.setflags(write=False)  # as the arrays of a recording
+    before = [as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)]
     result = function(*cast, **options)
     found = list(arrays(result))
     kind = np.ndarray if make is np.asarray else torch.Tensor
     assert all(isinstance(array, kind) for array in found)
     floating = [str(array.dtype).removeprefix("torch.") for array in found]
     assert set(floating) <= {dtype, "int64", "bool"}
-    after = [
-        torch.as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)
-    ]
+    after = [as_tensor(item).clone() for item in cast if not isinstance(item, Problem | int | str)]
     for one, two in zip(before, after, strict=True):
         assert torch.equal(one, two)
     if isinstance(result, np.ndarray | torch.Tensor):

@@ -31,6 +31,11 @@ def test_a_plane_of_arrays_works_like_one_of_tensors():
     found = analysis.surface(BOWL, center, (d1, d2), normalize=None, points=3).plane
     assert isinstance(found.center, np.ndarray)
     np.testing.assert_allclose(found.coordinates(center + 2 * d1 - d2), [2, -1], atol=1e-12)
+    for array in (found.center, found.d1, found.d2, center):
+        array.setflags(write=False)  # as the arrays of a recording
+    np.testing.assert_allclose(found.coordinates(center), [0, 0], atol=1e-12)
+    with pytest.raises(ValueError, match="shape"):
+        found.coordinates(1.0)
 
 
 def test_windows_hold_the_finite_points_with_a_margin():
