@@ -18,8 +18,10 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ValueError: an unknown name, or a device this machine does not have.
     """
-    kind, _, index = name.partition(":")
+    kind, colon, index = name.partition(":")
     check_name(kind, DEVICES, "device")
+    if colon and kind != "cuda":
+        raise ValueError(f"device = {name!r}: only cuda devices have numbers")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     if kind == "cuda" and not torch.cuda.is_available():
@@ -27,11 +29,10 @@ def pick_device(name: str) -> torch.device:
     if kind == "mps" and not _has_mps():
         raise ValueError("device = 'mps': this machine has no Metal device (allowed here: 'cpu')")
     if kind == "cuda":
-        count = torch.cuda.device_count()
-        number = int(index) if index.isdigit() else 0 if not index else -1
-        if not 0 <= number < count:
-            raise ValueError(f"device = {name!r}: this machine has cuda:0 to cuda:{count - 1}")
-        return torch.device("cuda", number)
+        known = [str(number) for number in range(torch.cuda.device_count())]
+        if colon and index not in known:
+            raise ValueError(f"device = {name!r}: this machine has cuda:0 to cuda:{known[-1]}")
+        return torch.device("cuda", int(index or 0))
     return torch.device(kind)
 
 

@@ -63,4 +63,5 @@ class Layout:
         """Flatten named tensors, each of shape (..., *shape), into one vector (..., dim)."""
         first = tensors[self.names[0]]
         lead = first.shape[: first.ndim - len(self.shapes[0])]
-        return torch.cat([tensors[name].reshape(*lead, -1) for name in self.names], dim=-1)
+        parts = zip(self.names, self.sizes, strict=True)
+        return torch.cat([tensors[name].reshape((*lead, size)) for name, size in parts], dim=-1)
