@@ -106,7 +106,7 @@ class DigitsCNN(NetworkEntry):
         return torch.cat([self._forward(theta, block) for block in blocks], dim=1)
 
     def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
-        """What each convolution gives on all data: (runs, N, channels, 8, 8) of theta (runs, dim)."""
+        """What each convolution gives on all data: theta (runs, dim) -> (runs, N, units, 8, 8)."""
         runs = [list(self._states(row, self.dataset.on(theta)[0])) for row in theta.split(1)]
         return [torch.stack(states) for states in zip(*runs, strict=True)]
 

@@ -52,8 +52,8 @@ class NetworkEntry(Network):
         """Accept a loss by name, table or object, and refuse what does not fit together.
 
         Raises:
-            ValueError: a loss that does not fit the data, or skip connections between layers of
-                different widths.
+            ValueError: a loss that does not fit the data, skip connections between layers of
+                different widths, or batch normalisation of single samples.
         """
         object.__setattr__(self, "loss", choose("loss", self.loss))
         check_loss(self.criterion, self.dataset)
@@ -62,6 +62,9 @@ class NetworkEntry(Network):
                 "skip connections need hidden layers of one width, "
                 f"not {', '.join(map(str, self.hidden_widths))}"
             )
+
+        if self.norm and self.batch_size == 1:
+            raise ValueError("batch normalisation needs batch_size = 2 or more, or 0 for all data")
 
     @cached_property
     def criterion(self) -> Loss:
