@@ -8,6 +8,7 @@ when their package is first asked for; other people's come by entry points (`lab
 import contextlib
 import importlib
 import importlib.metadata
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -247,7 +248,8 @@ def find(kind: str, name: str) -> Entry:
     if name in entries:
         return entries[name]
     reason = "it is not installed here"
-    if kind in _resolvers:
+    # Looking at a file must not run code that it names: only what is loaded already is resolved.
+    if kind in _resolvers and (not _accept_unknown.get() or name.partition(".")[0] in sys.modules):
         try:
             entry = _resolvers[kind](name)
         except ValueError as error:
