@@ -14,6 +14,7 @@ from lab.engine.analysis.arrays import as_tensor
 from lab.engine.analysis.base import Steps, as_point, check_positive
 from lab.engine.analysis.curvature import top_eigenvalues
 from lab.engine.analysis.directions import given_directions, normalized, random_direction
+from lab.engine.device import check_memory
 from lab.engine.layout import Layout
 from lab.engine.problem import Problem, as_runs
 
@@ -206,6 +207,7 @@ def pca_plane(problem: Problem, path: Any, center: Any = None, seed: int = 0) ->
     rows = rows[rows.isfinite().all(dim=1)]
     if not len(rows):
         raise ValueError("path: at least one finite point is needed")
+    check_memory(4 * 8 * rows.numel(), torch.device("cpu"), f"a plane of {len(rows)} points")
     wide = rows.cpu().double()
     mean = wide.mean(dim=0)
     offsets = wide - mean

@@ -14,7 +14,7 @@ from lab.engine.problem import Problem
 
 _POINT_WORK = 300_000_000  # multiplications in a block of points
 _VECTOR_WORK = 20_000_000  # the same in a block of Hessian products: beyond it, a loop is as fast
-_MOST_POINTS = {"network": 128}  # where the work is not in the multiplications
+_MOST_POINTS = {"surface": 8192, "function": 256, "network": 128}  # whatever the multiplications
 _MOST_NUMBERS = 1 << 20  # parameters in a block of points
 _MOST_VECTORS = 64
 _GPU_FACTOR = 64  # how much wider a block is where there are thousands of cores
@@ -61,7 +61,7 @@ def points_in_block(problem: Problem, like: torch.Tensor) -> int:
     """
     if _one_by_one(problem, like):
         return 1
-    most = min(_MOST_POINTS.get(problem.family, 8192), max(1, _MOST_NUMBERS // problem.dim))
+    most = min(_MOST_POINTS.get(problem.family, 256), max(1, _MOST_NUMBERS // problem.dim))
     return max(4, min(most, _POINT_WORK // _work(problem, like)))
 
 

@@ -8,6 +8,7 @@ import torch
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
 from lab.engine.analysis.directions import given_directions, normalized, random_direction
 from lab.engine.analysis.grid import LossSurface, Range, axis, on_grid
+from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.plane import (
     Plane,
     eigen_plane,
@@ -21,6 +22,7 @@ from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
 
 KINDS = ("random", "pca", "eigen", "native")
+_SEARCH = 0.1  # of the work, roughly, where eigenvectors have to be found first
 
 
 @analysis
@@ -62,10 +64,13 @@ def surface(
         0.0
     """
     if isinstance(directions, Plane):
-        plane = directions
+        plane, before = directions, 0.0
     else:
-        plane = yield from _make_plane(problem, center, directions, normalize, seed, path)
-    return (yield from on_grid(problem, plane, span, points))
+        before = _SEARCH if isinstance(directions, str) and directions == "eigen" else 0.0
+        search = _make_plane(problem, center, directions, normalize, seed, path)
+        plane = yield from part_of(search, 0.0, before)
+    grid = on_grid(problem, plane, span, points)
+    return (yield from part_of(grid, before, 1 - before, shows=True))
 
 
 @analysis

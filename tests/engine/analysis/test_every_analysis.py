@@ -22,7 +22,7 @@ FEATURES, LABELS = RNG.normal(size=(12, 4)), np.arange(12) % 3
 CASES = {
     "surface": (analysis.surface, (SURFACE, POINT), {"points": 9}),
     "surface_network": (analysis.surface, (MOONS, A), {"points": 9}),
-    "surface_eigen": (analysis.surface, (MOONS, A, "eigen"), {"points": 5}),
+    "surface_eigen": (analysis.surface, (MOONS, A, "eigen"), {"points": 17}),
     "profile": (analysis.profile, (MOONS, A), {"points": 9}),
     "hessian": (analysis.hessian, (SURFACE, POINT), {}),
     "hessian_network": (analysis.hessian, (MOONS, A), {}),

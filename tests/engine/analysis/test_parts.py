@@ -18,3 +18,7 @@ def test_a_part_reports_its_share_of_the_whole():
     assert finish(whole(), seen.append) == "done"
     assert [report.done for report in seen] == [0.5, pytest.approx(0.8)]
     assert all(report.partial is None for report in seen)
+
+
+def test_a_part_may_show_its_partial_results():
+    assert next(part_of(work(), 0.0, 1.0, shows=True)) == Progress(0.5, "half")
