@@ -248,8 +248,9 @@ def find(kind: str, name: str) -> Entry:
     if name in entries:
         return entries[name]
     reason = "it is not installed here"
-    # Looking at a file must not run code that it names: only what is loaded already is resolved.
-    if kind in _resolvers and (not _accept_unknown.get() or name.partition(".")[0] in sys.modules):
+    if _accept_unknown.get() and "." in name and name.partition(".")[0] not in sys.modules:
+        reason = "looking at a file does not load the code that it names"
+    elif kind in _resolvers:
         try:
             entry = _resolvers[kind](name)
         except ValueError as error:

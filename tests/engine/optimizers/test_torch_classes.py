@@ -171,8 +171,17 @@ def test_what_cannot_be_used_is_said_in_one_sentence(path, message):
         Lane(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    loaded = path.partition(".")[0] in sys.modules
     with accept_unknown():
-        assert message in find("optimizer", path).error
+        error = find("optimizer", path).error
+    assert (message if loaded else "does not load the code") in error
+
+
+def test_looking_at_a_file_runs_no_code_that_it_names(mine, monkeypatch):
+    monkeypatch.delitem(sys.modules, "somebodys_own")
+    with accept_unknown():
+        assert find("optimizer", "somebodys_own.Plain").error
+    assert "somebodys_own" not in sys.modules
 
 
 @pytest.mark.parametrize(
