@@ -39,6 +39,13 @@ class Parser(argparse.ArgumentParser):
         line = " ".join(message.split())
         self.exit(2, f"{self.prog}: {line} ({self.prog} --help says more)\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; an unknown word is reported by the command that it was meant for."""
+        given, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return given, rest
+
     def options(self) -> list[str]:
         """The options it understands."""
         return [text for action in self._actions for text in action.option_strings]

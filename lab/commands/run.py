@@ -29,7 +29,7 @@ def run(given: argparse.Namespace) -> int:
     from lab.engine.catalogue import located
     from lab.engine.session import Session
 
-    formats = exporting.check_formats([*given.formats, "toml"])
+    formats = exporting.check_formats(given.formats)
     experiment = experiment_of(given)
     out = Path(given.out)
     exporting.check_folder(out)
@@ -38,13 +38,14 @@ def run(given: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     recording = session.recording
     recording.recorder.record_to(out / UNFINISHED)
+    session.keep()
     try:
         with Line(given.quiet) as line:
             stopped = _advance(session, line)
             recording.save(out / RECORDING)
             if not stopped:
                 others = [name for name in formats if name != "lab"]
-                files = exporting.export(recording, out, others, line.share)
+                files = exporting.export(recording, out, [*others, "toml"], line.share)
     finally:
         recording.close()
     (out / UNFINISHED).unlink()
