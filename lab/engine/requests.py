@@ -184,7 +184,7 @@ def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: in
     center = _theta(session, lane, step)[run]
     if kind == "random":
         return random_plane(problem, center, seed=seed)
-    return (yield from eigen_plane(problem, center, seed=seed))
+    return (yield from eigen_plane.steps(problem, center, seed=seed))
 
 
 def _sight(session: Session, lane: str, step: int, runs: set[int] | None) -> tuple[int, Sight]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lab.engine.analysis.base import Progress, Steps
 from lab.engine.analysis.sampling import values_at
 from lab.engine.layout import Layout
 from lab.engine.problem import Problem
@@ -91,7 +92,7 @@ class Chain:
         return float(sum((fixed[name] * moved[name]).sum() for name in names))
 
 
-def check_symmetric(problem: Problem, chain: Chain, theta: torch.Tensor) -> None:
+def check_symmetric(problem: Problem, chain: Chain, theta: torch.Tensor) -> Steps[None]:
     """Make sure that a network keeps its value when hidden units change places.
 
     A layout does not tell of skip connections or of anything else that ties units to their places,
@@ -103,6 +104,7 @@ def check_symmetric(problem: Problem, chain: Chain, theta: torch.Tensor) -> None
     values = [values_at(problem, theta[None])[0]]
     identity = chain.identity(theta.device)
     for layer in range(len(identity)):
+        yield Progress((layer + 1) / (len(identity) + 1))
         turned = list(identity)
         turned[layer] = turned[layer].flip(0)
         values.append(values_at(problem, chain.permuted(theta, turned)[None])[0])

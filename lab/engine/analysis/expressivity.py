@@ -79,6 +79,7 @@ def functional_dimension(
         inputs = torch.randn(count, *shape, generator=generator(seed, "inputs"), dtype=wide.dtype)
     else:
         inputs = as_tensor(inputs).to(wide).reshape(-1, *shape)
+        check_count("the number of inputs", len(inputs))
     _check_single(outputs, wide, inputs)
     dim = problem.dim
     check_memory(8 * 3 * dim * dim + 16 * _BLOCK_NUMBERS, wide.device, f"a triangle of {dim}")
@@ -111,7 +112,7 @@ def _jacobian(outputs: Callable, theta: torch.Tensor, inputs: torch.Tensor) -> t
             torch.autograd.grad(found[:, i].sum(), runs, retain_graph=True, allow_unused=True)[0]
             for i in range(found.shape[1])
         ]
-    return torch.cat([torch.zeros_like(theta)[None] if c is None else c for c in columns])
+    return torch.cat([torch.zeros_like(runs) if c is None else c for c in columns])
 
 
 def _check_single(outputs: Callable, theta: torch.Tensor, inputs: torch.Tensor) -> None:

@@ -16,6 +16,7 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point
 from lab.engine.analysis.chain import Chain, check_symmetric
+from lab.engine.analysis.parts import part_of
 from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
@@ -91,11 +92,12 @@ def best_permutation(
     second = second.to(first)
     check_name(method, METHODS, "method")
     chain = Chain.of(problem.layout)
-    check_symmetric(problem, chain, second)
+    yield from part_of(check_symmetric(problem, chain, second), 0.0, 0.2)
     if method == "weights":
-        permutations, sweeps = yield from _by_weights(chain, first, second, seed)
+        work = _by_weights(chain, first, second, seed)
     else:
-        permutations, sweeps = _by_activations(problem, chain, first, second), 1
+        work = _by_activations(problem, chain, first, second)
+    permutations, sweeps = yield from part_of(work, 0.2, 0.8)
     theta = chain.permuted(second, permutations)
     identity = chain.identity(second.device)
     return Matching(
@@ -153,7 +155,7 @@ def _columns(weight: torch.Tensor, units: int) -> torch.Tensor:
 
 def _by_activations(
     problem: Problem, chain: Chain, a: torch.Tensor, b: torch.Tensor
-) -> list[torch.Tensor]:
+) -> Steps[tuple[list[torch.Tensor], int]]:
     """The assignment of each hidden layer that maximises the mean product of activations."""
     hidden: Callable[[torch.Tensor], list[torch.Tensor]] | None = getattr(problem, "hidden", None)
     if hidden is None:
@@ -161,16 +163,18 @@ def _by_activations(
             f"method = 'activations': {problem.title} does not tell its hidden activations; "
             "use method='weights'"
         )
-    with torch.no_grad():
-        pairs = zip(hidden(a[None]), hidden(b[None]), strict=True)  # (1, N, units, ...) a layer
-        permutations = []
-        for (one, two), units in zip(pairs, chain.hidden, strict=True):
-            rows = [
-                item[0].cpu().double().transpose(0, 1).reshape(units, -1) for item in (one, two)
-            ]
-            gains = rows[0] @ rows[1].T / rows[0].shape[1]
-            permutations.append(_assignment(gains).to(b.device))
-    return permutations
+    states = []
+    for theta in (a, b):
+        with torch.no_grad():
+            states.append(hidden(theta[None]))  # (1, N, units, ...) for each layer
+        yield Progress(0.4 * len(states))
+    permutations = []
+    for one, two, units in zip(*states, chain.hidden, strict=True):
+        rows = [item[0].cpu().double().transpose(0, 1).reshape(units, -1) for item in (one, two)]
+        gains = rows[0] @ rows[1].T / rows[0].shape[1]
+        permutations.append(_assignment(gains).to(b.device))
+        yield Progress(0.8 + 0.2 * len(permutations) / len(chain.hidden))
+    return permutations, 1
 
 
 def _assignment(gains: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lab.engine.analysis.arrays import as_tensor
-from lab.engine.analysis.base import Steps, as_point, check_positive
+from lab.engine.analysis.base import Steps, analysis, as_point
 from lab.engine.analysis.curvature import top_eigenvalues
 from lab.engine.analysis.directions import given_directions, normalized, random_direction
 from lab.engine.device import check_memory
@@ -156,8 +156,9 @@ def random_plane(
         seed: of the directions.
 
     Raises:
-        ValueError: a centre of another length, or an unknown word.
+        ValueError: a centre of another length, an unknown word, or a problem of one parameter.
     """
+    _check_room(problem)
     theta = as_point(problem, center)
     draws = [random_direction(problem.dim, seed, "plane", i, like=theta) for i in range(2)]
     pair = normalized(problem.layout, torch.stack(draws), theta, normalize, bias)
@@ -173,6 +174,7 @@ def given_plane(
     Raises:
         ValueError: not two directions, or two that are parallel, zero or not finite.
     """
+    _check_room(problem)
     theta = as_point(problem, center)
     if len(directions) != 2:
         raise ValueError(f"directions: two of length {problem.dim} are needed")
@@ -202,6 +204,7 @@ def pca_plane(problem: Problem, path: Any, center: Any = None, seed: int = 0) ->
     Raises:
         ValueError: points of another length, or none that is finite.
     """
+    _check_room(problem)
     rows, _ = as_runs(path, problem.dim)
     rows = rows.detach()
     rows = rows[rows.isfinite().all(dim=1)]
@@ -246,16 +249,24 @@ def plane_through(problem: Problem, a: Any, b: Any, c: Any) -> Plane:
     return Plane(first, one.to(first), two.to(first), "points", "through three points")
 
 
+@analysis
 def eigen_plane(problem: Problem, center: Any, tol: float = 1e-3, seed: int = 0) -> Steps[Plane]:
-    """The plane along the two Hessian eigenvectors of largest modulus (orthonormal), in slices.
+    """The plane along the two Hessian eigenvectors of largest modulus (orthonormal).
+
+    Args:
+        problem: whose Hessian.
+        center: (dim,).
+        tol: see `top_eigenvalues`.
+        seed: see `top_eigenvalues`.
+
+    Returns:
+        The plane; `scales` are the eigenvalues.
 
     Raises:
         ValueError: a problem of fewer than two parameters or without second derivatives.
     """
+    _check_room(problem)
     theta = as_point(problem, center)
-    check_positive("tol", tol)
-    if problem.dim < 2:
-        raise ValueError("a plane needs at least 2 parameters; this problem has 1")
     found = yield from top_eigenvalues.steps(problem, theta, k=2, tol=tol, seed=seed)
     text = "top two Hessian eigenvectors"
     return Plane(theta, *found.vectors, "eigen", text, scales=found.values)
@@ -287,10 +298,17 @@ def _orthogonal(vector: torch.Tensor, others: list[torch.Tensor]) -> torch.Tenso
     for _ in range(2):  # once more, for what rounding left
         for other in others:
             vector = vector - (vector @ other) * other
-    length = torch.linalg.vector_norm(vector)
-    if not length > 0:
+    return vector / torch.linalg.vector_norm(vector)
+
+
+def _check_room(problem: Problem) -> None:
+    """Refuse a problem whose parameter space holds no plane.
+
+    Raises:
+        ValueError: a problem of one parameter.
+    """
+    if problem.dim < 2:
         raise ValueError("a plane needs at least 2 parameters; this problem has 1")
-    return vector / length
 
 
 def _check_apart(pair: torch.Tensor) -> None:

@@ -173,7 +173,7 @@ def _make_plane(
     if directions == "random":
         return random_plane(problem, center, normalize, seed=seed)
     if directions == "eigen":
-        return (yield from eigen_plane(problem, center, seed=seed))
+        return (yield from eigen_plane.steps(problem, center, seed=seed))
     if directions == "native":
         like = None if center is None else as_point(problem, center)
         return native_plane(problem, like)

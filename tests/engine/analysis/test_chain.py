@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 import lab
+from lab.engine.analysis.base import finish
 from lab.engine.analysis.chain import Chain, check_symmetric
 from lab.engine.layout import Layout
 
@@ -52,7 +53,7 @@ def test_permuted_convolutions_compute_the_same_function(pool):
     moved = chain.permuted(theta, order)
     assert (moved != theta).any()
     torch.testing.assert_close(network.value(moved), network.value(theta), rtol=1e-12, atol=0)
-    check_symmetric(network, chain, theta)
+    finish(check_symmetric(network, chain, theta))
 
 
 def test_permutations_take_units_where_they_say():
@@ -68,7 +69,7 @@ def test_a_skip_connection_is_noticed():
     network = problem(Residual(), IMAGES[:, 0, 0, :4])
     theta = torch.randn(network.dim, generator=DRAWS, dtype=torch.float64)
     with pytest.raises(ValueError, match="skip connection"):
-        check_symmetric(network, Chain.of(network.layout), theta)
+        finish(check_symmetric(network, Chain.of(network.layout), theta))
 
 
 @pytest.mark.parametrize(

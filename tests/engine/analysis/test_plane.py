@@ -4,7 +4,6 @@ import torch
 
 import lab
 from lab import analysis
-from lab.engine.analysis.base import finish
 
 RNG = np.random.default_rng(0)
 BOWL = lab.problem(lambda x: (x * x).sum(), dim=30)
@@ -121,9 +120,9 @@ def test_a_plane_through_three_points_holds_them():
 
 
 def test_the_plane_of_top_eigenvectors(w3, curvature):
-    plane = finish(analysis.eigen_plane(w3, curvature["W3_theta"]))
+    plane = analysis.eigen_plane(w3, curvature["W3_theta"])
     for found, wanted in zip((plane.d1, plane.d2), curvature["W3_top10_vectors"], strict=False):
-        assert abs(found.numpy() @ wanted) == pytest.approx(1, abs=1e-6)
+        assert abs(found @ wanted) == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(plane.scales, curvature["W3_top20_LM"][:2], rtol=1e-6)
 
 
@@ -139,3 +138,16 @@ def test_the_plane_of_top_eigenvectors(w3, curvature):
 def test_bad_directions(directions, message):
     with pytest.raises(ValueError, match=message):
         analysis.given_plane(BOWL, np.zeros(30), directions)
+
+
+def test_one_parameter_holds_no_plane():
+    problem = lab.problem("diffgrad_f1")
+    for make in (
+        lambda: analysis.random_plane(problem, [0.5]),
+        lambda: analysis.eigen_plane(problem, [0.5]),
+        lambda: analysis.pca_plane(problem, [[0.5], [0.7]]),
+        lambda: analysis.given_plane(problem, [0.5], ([1.0], [2.0])),
+        lambda: analysis.surface(problem, [0.5]),
+    ):
+        with pytest.raises(ValueError, match="at least 2 parameters"):
+            make()
