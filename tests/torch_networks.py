@@ -8,7 +8,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiL
 
 
 class Skipped(nn.Module):
-    """A chain of hidden blocks, each after the first with its input added, and an end."""
+    """A chain of hidden blocks, each after the first with its input added (as far as it goes)."""
 
     def __init__(self, blocks, end):
         super().__init__()
@@ -17,7 +17,9 @@ class Skipped(nn.Module):
     def forward(self, x):
         x = self.blocks[0](x)
         for block in self.blocks[1:]:
-            x = block(x) + x
+            before, x = x, block(x)
+            shared = min(before.shape[1], x.shape[1])
+            x = torch.cat([x[:, :shared] + before[:, :shared], x[:, shared:]], dim=1)
         return self.end(x)
 
 

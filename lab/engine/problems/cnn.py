@@ -18,7 +18,7 @@ from lab.engine.layout import Layout
 from lab.engine.problems import datasets
 from lab.engine.problems.activations import ACTIVATIONS, without_graph
 from lab.engine.problems.datasets import Dataset
-from lab.engine.problems.dense import NORM_EPSILON
+from lab.engine.problems.dense import NORM_EPSILON, with_units
 from lab.engine.problems.entries import (
     CROSS_ENTROPY,
     Activation,
@@ -52,7 +52,7 @@ class DigitsCNN(NetworkEntry):
 
     3 × 3 convolutions that keep the size, each with its activation; then 2 × 2 max pooling and a
     linear layer. Parameters are named and ordered as in the torch.nn.Sequential of the same layers.
-    Batch normalisation always takes its statistics from the samples that are evaluated.
+    Batch normalisation and skip connections are those of `MLP`.
     """
 
     widths: Widths = (16, 32)
@@ -78,11 +78,6 @@ class DigitsCNN(NetworkEntry):
     def dataset(self) -> Dataset:
         """See `datasets.digits`."""
         return datasets.digits(self.samples, self.data_seed)
-
-    @property
-    def hidden_widths(self) -> tuple[int, ...]:
-        """Channels of the convolutions."""
-        return self.widths
 
     @property
     def layout(self) -> Layout:
@@ -136,7 +131,10 @@ class DigitsCNN(NetworkEntry):
                 scale, shift = (parts[name].reshape(1, -1, 1, 1) for name in layer.norm)
                 product = _normalise(product) * scale + shift
             product = activate(product)
-            state = product + state if self.skip and depth > 0 else product
+            if self.skip and depth > 0:
+                by_run = state.unflatten(1, (len(theta), -1))
+                product = product + with_units(by_run, self.widths[depth], dim=2).flatten(1, 2)
+            state = product
             yield state
 
     @cached_property

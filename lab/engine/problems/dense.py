@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional
 
 from lab.engine.problems.activations import Activation, without_graph
 from lab.engine.problems.network import Network, wants_graph
@@ -30,7 +31,7 @@ class Dense:
         bias: name of the (out,) bias, empty for none.
         norm: names of scale and shift of the batch normalisation, None for none.
         activation: an elementwise function, None for none.
-        skip: whether the layer's input is added to its output.
+        skip: whether the layer's input is added to its output, padded or cut to its width.
     """
 
     weight: str
@@ -132,7 +133,14 @@ def _finish(
         product = normalise(product) * scale + shift
     if layer.activation:
         product = layer.activation(product)
-    return product + before if layer.skip else product
+    return product + with_units(before, product.shape[1]) if layer.skip else product
+
+
+def with_units(hidden: torch.Tensor, units: int, dim: int = 1) -> torch.Tensor:
+    """As many units along an axis as are wanted: padded with zeros, or cut."""
+    missing = units - hidden.shape[dim]
+    after = hidden.ndim - dim - 1
+    return functional.pad(hidden, (0, 0) * after + (0, missing)) if missing else hidden
 
 
 def normalise(hidden: torch.Tensor) -> torch.Tensor:

@@ -31,9 +31,8 @@ DataSeed = Annotated[int, Knob(0, 2**31 - 1, doc="seed of the data, apart from t
 
 
 class NetworkEntry(Network):
-    """A network of the catalogue: a dataclass with the knobs skip, norm, loss and batch_size."""
+    """A network of the catalogue: a dataclass with the knobs norm, loss and batch_size."""
 
-    skip: bool
     norm: bool
     loss: Choice
     batch_size: int
@@ -43,26 +42,14 @@ class NetworkEntry(Network):
     def dataset(self) -> Dataset:
         """Inputs and targets."""
 
-    @property
-    @abstractmethod
-    def hidden_widths(self) -> tuple[int, ...]:
-        """Units or channels of the hidden layers."""
-
     def __post_init__(self):
         """Accept a loss by name, table or object, and refuse what does not fit together.
 
         Raises:
-            ValueError: a loss that does not fit the data, skip connections between layers of
-                different widths, or batch normalisation of single samples.
+            ValueError: a loss that does not fit the data, or batch normalisation of single samples.
         """
         object.__setattr__(self, "loss", choose("loss", self.loss))
         check_loss(self.criterion, self.dataset)
-        if self.skip and len(set(self.hidden_widths)) > 1:
-            raise ValueError(
-                "skip connections need hidden layers of one width, "
-                f"not {', '.join(map(str, self.hidden_widths))}"
-            )
-
         if self.norm and self.batch_size == 1:
             raise ValueError("batch normalisation needs batch_size = 2 or more, or 0 for all data")
 

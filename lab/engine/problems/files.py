@@ -21,6 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
+from torch import nn
+
 from lab.engine.catalogue import Choice, register
 from lab.engine.knobs import Knob
 from lab.engine.problem import Problem
@@ -87,7 +89,7 @@ def _problem_of(names: dict[str, Any]) -> Problem:
         ValueError: there is none.
     """
     found = names.get("problem")
-    if callable(found) and not isinstance(found, Problem):
+    if callable(found) and not isinstance(found, Problem | nn.Module):
         if not _takes_arguments(found):
             found = found()
         elif "dim" in names:
@@ -98,7 +100,8 @@ def _problem_of(names: dict[str, Any]) -> Problem:
                 "`dim = ...`, the number of its variables, is needed beside the function `problem`"
             )
     if not isinstance(found, Problem):
-        what = f"`problem` is a {type(found).__name__}" if found is not None else "no `problem`"
+        kind = type(found).__name__
+        what = f"`problem` is of type {kind}" if "problem" in names else "no `problem`"
         raise ValueError(
             f"{what}; `problem = lab.problem(...)`, a function that returns one, or a torch "
             "function with `dim` is needed"

@@ -33,7 +33,9 @@ class MLP(NetworkEntry, DenseNetwork):
     """Fully connected layers on a data set.
 
     Parameters are named and ordered as in the torch.nn.Sequential of the same layers. Batch
-    normalisation always takes its statistics from the samples that are evaluated.
+    normalisation always takes its statistics from the samples that are evaluated. Skip connections
+    have no parameters: where widths differ they are padded with zeros, or cut (option A of He et
+    al. 2015, arXiv 1512.03385).
     """
 
     widths: Widths = (64, 64)
@@ -42,11 +44,6 @@ class MLP(NetworkEntry, DenseNetwork):
     norm: Norm = False
     loss: LossChoice = CROSS_ENTROPY
     batch_size: BatchSize = 0
-
-    @property
-    def hidden_widths(self) -> tuple[int, ...]:
-        """Units of the hidden layers."""
-        return self.widths
 
     @property
     def layout(self) -> Layout:

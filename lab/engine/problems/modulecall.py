@@ -29,6 +29,7 @@ class ModuleCall:
                 no row for each sample, or another one at every call.
         """
         self.module = module
+        self._names = _holders(module)
         trained = {k: v for k, v in module.named_parameters() if v.requires_grad}
         if not trained:
             raise ValueError("the module has no trainable parameters")
@@ -72,8 +73,10 @@ class ModuleCall:
         fixed = self._fixed_like(theta)
         if self.module.training:  # what a forward pass writes into its buffers is thrown away
             fixed = {name: part.clone() for name, part in fixed.items()}
-        parts = {**fixed, **self.layout.split(theta)}
-        return torch.func.functional_call(self.module, parts, (inputs,))
+        given = {**fixed, **self.layout.split(theta)}
+        parts = {name: part for key, part in given.items() for name in self._names[key]}
+        # The ties are in the names; functional_call's own leave a layer used twice changed.
+        return torch.func.functional_call(self.module, parts, (inputs,), tie_weights=False)
 
     def _fixed_like(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
         """Buffers and fixed parameters on a tensor's device, in its precision."""
@@ -130,3 +133,13 @@ class ModuleCall:
             return False
         tolerance = 1e-9 if dtype is torch.float64 else 1e-4
         return torch.allclose(single, together, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _holders(module: nn.Module) -> dict[str, list[str]]:
+    """Under which names each parameter and buffer is held: one for each part that shares it."""
+    names: dict[int, list[str]] = {}
+    for prefix, part in module.named_modules():  # each part once, however often it is used
+        for key, tensor in (*part._parameters.items(), *part._buffers.items()):
+            if tensor is not None:
+                names.setdefault(id(tensor), []).append(f"{prefix}.{key}" if prefix else key)
+    return {held[0]: held for held in names.values()}

@@ -182,7 +182,7 @@ def _check_data(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
     for name, part in zip("Xy", data, strict=True):
         try:
             is_tensor = isinstance(part, torch.Tensor)
-            tensor = part.detach().clone() if is_tensor else torch.from_numpy(np.array(part))
+            tensor = part.detach().cpu().clone() if is_tensor else torch.from_numpy(np.array(part))
         except (TypeError, ValueError) as error:
             raise ValueError(f"data: {name} must be an array of numbers") from error
         if not tensor.ndim or not len(tensor):
