@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lab.engine.device import threads
 from lab.engine.experiment import Experiment
 from lab.engine.recording import Recording
@@ -37,6 +39,5 @@ def run(
     """
     if not isinstance(experiment, Experiment):
         experiment = Experiment.load(experiment)
-    session = Session(experiment, path=to)
-    with threads(session.threads):
-        return session.run(progress)
+    with threads(torch.get_num_threads()):  # a session changes the number
+        return Session(experiment, path=to).run(progress)

@@ -28,6 +28,8 @@ from lab.engine.versions import versions
 
 BURST_SECONDS = 0.002  # lanes take turns of about this length, so that they stay side by side
 BURST_STEPS = 256
+PATIENCE = 0.25  # seconds between two words of progress where no window is
+KEEP_EVERY = 1.0  # seconds between two writings of the file there
 WAITING = 8  # planned measurements that may wait before stepping waits for them
 
 
@@ -146,11 +148,11 @@ class Session:
             OSError: the file behind the recording cannot be written.
         """
         kept = time.perf_counter()
-        while self.advance(seconds=0.25) or self.jobs:
-            self.jobs.work(0.25)
+        while self.advance(seconds=PATIENCE) or self.jobs:
+            self.jobs.work(PATIENCE)
             if progress is not None:
                 progress(self.head, self.target)
-            if time.perf_counter() - kept >= 1:
+            if time.perf_counter() - kept >= KEEP_EVERY:
                 self.keep()
                 kept = time.perf_counter()
         if progress is not None:
@@ -187,9 +189,9 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a value that is not allowed.
         """
-        running = self._lane(lane)
-        if step is not None and step < running.step:
+        if step is not None and step < self._present(lane).head:
             return self.branch(lane, step, {knob: value})
+        running = self._lane(lane)
         step = running.step if step is None else step
         spec = running.spec.with_change(step, {knob: value})
         self.recording.records[lane].spec = spec
@@ -334,10 +336,9 @@ class Session:
         return record
 
     def _lane(self, name: str) -> RunningLane:
-        """A lane at work, or standing still."""
-        self._present(name)
-        if name not in self._running:
-            raise ValueError(f"lane {name!r} cannot go on: {self.recording.lane(name).failure}")
+        """A lane that can go on."""
+        if failure := self._present(name).failure:
+            raise ValueError(f"lane {name!r} cannot go on: {failure}")
         return self._running[name]
 
     def _lanes(self, new: Lane | None = None) -> tuple[Lane, ...]:
@@ -442,8 +443,9 @@ class Session:
         for run, divergence in lane.diverged.items():
             if run not in record.diverged:
                 record.diverged[run] = divergence
-                loss = repr(divergence.loss)
-                self._event(divergence.step, name, "diverged", {"run": run, "loss": loss})
+                if divergence.step >= record.first:  # and not in the past that a branch shares
+                    data = {"run": run, "loss": repr(divergence.loss)}
+                    self._event(divergence.step, name, "diverged", data)
         if lane.failure is not None and not record.failure:
             record.failure = lane.failure.message
             step, message, details = lane.failure
