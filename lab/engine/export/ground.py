@@ -13,11 +13,13 @@ import numpy as np
 from matplotlib.colors import FuncNorm, Normalize
 
 from lab.engine.analysis.base import Progress, Steps
-from lab.engine.analysis.plane import Plane, native_plane, pca_plane
+from lab.engine.analysis.plane import Plane, pca_plane
 from lab.engine.analysis.surface import native_surface, on_grid, profile
 from lab.engine.catalogue import Choice
 from lab.engine.problem import Problem
 from lab.engine.recording import LaneRecord, Recording, Result
+
+Range = tuple[float, float]
 
 FINE, COARSE = 301, 51  # points along each side: of a formula, of a network
 PATH_ROWS = 400  # of each run's path that a plane is made of
@@ -33,7 +35,7 @@ class Ground:
     Attributes:
         x: (nx,), coordinates.
         y: (ny,), coordinates; empty for a problem of one variable.
-        loss: (ny, nx), or (nx,) for a problem of one variable.
+        loss: (ny, nx), or (nx,) for a problem of one variable; NaN where it is not known.
         titles: of the two axes.
         text: what the plane is and what the loss on it is computed from.
         log: whether it is best seen on a logarithmic scale.
@@ -76,6 +78,9 @@ class Ground:
 def find_ground(recording: Recording, step: int | None = None) -> Steps[Ground]:
     """Find the ground of a recording, in slices.
 
+    Where the problem cannot be evaluated here, the paths of one or two variables still have their
+    axes, without a surface; the text says why.
+
     Args:
         recording: whose problem and paths.
         step: the step that is looked at; the newest one if not given.
@@ -84,41 +89,24 @@ def find_ground(recording: Recording, step: int | None = None) -> Steps[Ground]:
         The ground.
 
     Raises:
-        ValueError: there is no problem to evaluate (it is not installed here), or nothing on record
-            to lay a plane through.
+        ValueError: a problem of more variables that cannot be evaluated here and has no surface on
+            record, or nothing on record to lay a plane through.
     """
-    chosen = recording.experiment.problem
-    problem = chosen.make() if isinstance(chosen, Choice) else chosen
     step = recording.head if step is None else step
-    if problem.dim == 1:
-        return (yield from _line(problem, recording, step))
-    if problem.dim == 2:
-        window = problem.window or native_plane(problem).window(_points(recording, step))
-        found = yield from native_surface.steps(problem, window, FINE)
-        return Ground(
-            *(np.asarray(a) for a in (found.x, found.y, found.loss)),
-            titles=_names(problem),
-            text=_text("variables as axes", problem, recording),
-            log=problem.log_scale,
-            optima=np.array([optimum.point for optimum in problem.optima]).reshape(-1, 2),
-        )
-    result = _recorded(recording, step)
-    if result is None:
-        result = yield from _pca(problem, recording, step)
-    center, d1, d2 = (np.array(result.arrays[name]) for name in ("center", "d1", "d2"))
-    plane = Plane(center, d1, d2, result.kind, result.text)
-    shares = result.arrays.get("explained")
-    unit = "" if result.kind == "random" else " (distance in parameter space)"
-    return Ground(
-        result.x,
-        result.y,
-        result.loss,
-        titles=tuple(f"direction {i + 1}{_share(shares, i)}{unit}" for i in range(2)),
-        text=_text(result.text, problem, recording),
-        log=True,
-        optima=np.empty((0, 2)),
-        plane=plane,
-    )
+    about = recording.header["problem"]
+    problem, trouble = _problem(recording)
+    if about["dim"] > 2:
+        return (yield from _plane(problem, trouble, recording, step))
+    window = about["window"]
+    if window is None:
+        points = _points(recording, step)
+        low, high = points.min(axis=0), points.max(axis=0)
+        room = 0.15 * float((high - low).max()) or 1.0
+        window = np.stack([low - room, high + room], axis=1).tolist()
+    window = tuple((float(low), float(high)) for low, high in window)
+    if about["dim"] == 1:
+        return (yield from _line(problem, trouble, recording, window))
+    return (yield from _native(problem, trouble, recording, window))
 
 
 def path_of(
@@ -163,21 +151,84 @@ def off_plane(recording: Recording, ground: Ground, lanes: Sequence[str], step: 
     return float(distances.max()) if len(distances) else math.nan
 
 
-def _line(problem: Problem, recording: Recording, step: int) -> Steps[Ground]:
-    """The graph of a problem of one variable."""
-    points = _points(recording, step)
-    low, high = problem.window[0] if problem.window else (points.min(), points.max())
-    room = 0.0 if problem.window else 0.15 * (high - low) or 1.0
-    span = (float(low - room), float(high + room))
-    found = yield from profile.steps(problem, np.zeros(1), np.ones(1), span, 801, None)
+def _problem(recording: Recording) -> tuple[Problem | None, str]:
+    """The problem to evaluate; or None, and why there is none.
+
+    A recording that was only opened, not continued, does not run the Python file that it names.
+    """
+    chosen = recording.experiment.problem
+    if not isinstance(chosen, Choice):
+        return chosen, ""
+    if chosen.name == "file" and not recording.recorder.writable:
+        return None, "looking at a recording does not run the file that defines its problem"
+    try:
+        return chosen.make(), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _native(
+    problem: Problem | None, trouble: str, recording: Recording, window: tuple[Range, Range]
+) -> Steps[Ground]:
+    """The variables of a problem of two as axes."""
+    about = recording.header["problem"]
+    x, y = (np.array(side) for side in window)
+    loss = np.full((2, 2), np.nan)
+    if problem is not None:
+        found = yield from native_surface.steps(problem, window, FINE)
+        x, y, loss = (np.asarray(array) for array in (found.x, found.y, found.loss))
     return Ground(
-        np.asarray(found.x),
+        x,
+        y,
+        loss,
+        titles=_names(about),
+        text=_text("variables as axes", recording, trouble),
+        log=about["log_scale"],
+        optima=np.array([point for point, *_ in about["optima"]]).reshape(-1, 2),
+    )
+
+
+def _line(
+    problem: Problem | None, trouble: str, recording: Recording, window: tuple[Range]
+) -> Steps[Ground]:
+    """The graph of a problem of one variable."""
+    about = recording.header["problem"]
+    x, loss = np.array(window[0]), np.full(2, np.nan)
+    if problem is not None:
+        found = yield from profile.steps(problem, np.zeros(1), np.ones(1), window[0], 801, None)
+        x, loss = np.asarray(found.x), np.asarray(found.loss)
+    optima = [(*point, value) for point, value, *_ in about["optima"]]
+    return Ground(
+        x,
         np.empty(0),
-        np.asarray(found.loss),
-        titles=(_names(problem)[0], "loss"),
-        text=_text("one variable", problem, recording),
-        log=problem.log_scale,
-        optima=np.array([(*o.point, o.value) for o in problem.optima]).reshape(-1, 2),
+        loss,
+        titles=(_names(about)[0], "loss"),
+        text=_text("one variable", recording, trouble),
+        log=about["log_scale"],
+        optima=np.array(optima).reshape(-1, 2),
+    )
+
+
+def _plane(problem: Problem | None, trouble: str, recording: Recording, step: int) -> Steps[Ground]:
+    """A plane through the parameters of a larger problem: on record, or laid through the paths."""
+    result = _recorded(recording, step)
+    if result is None:
+        if problem is None:
+            raise ValueError(f"there is no landscape: {trouble}")
+        result = yield from _pca(problem, recording, step)
+    center, d1, d2 = (np.array(result.arrays[name]) for name in ("center", "d1", "d2"))
+    plane = Plane(center, d1, d2, result.kind, result.text)
+    shares = result.arrays.get("explained")
+    unit = "" if result.kind == "random" else " (distance in parameter space)"
+    return Ground(
+        result.x,
+        result.y,
+        result.loss,
+        titles=tuple(f"direction {i + 1}{_share(shares, i)}{unit}" for i in range(2)),
+        text=_text(result.text, recording, ""),
+        log=True,
+        optima=np.empty((0, 2)),
+        plane=plane,
     )
 
 
@@ -226,16 +277,18 @@ def _points(recording: Recording, step: int) -> np.ndarray:
     return points
 
 
-def _names(problem: Problem) -> tuple[str, ...]:
+def _names(about: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the variables, where the layout has one for each."""
-    names = problem.layout.names
-    return tuple(names) if len(names) == problem.dim else ("parameter 1", "parameter 2")
+    names = about["names"]
+    return tuple(names) if len(names) == about["dim"] else ("parameter 1", "parameter 2")
 
 
 def _share(shares: np.ndarray | None, place: int) -> str:
     return "" if shares is None else f", {100 * shares[place]:.0f} % of the variance"
 
 
-def _text(plane: str, problem: Problem, recording: Recording) -> str:
-    data = f"   ·   {problem.data_text}" if problem.data_text else ""
-    return f"{plane}{data}   ·   seed {recording.experiment.seed}"
+def _text(plane: str, recording: Recording, trouble: str) -> str:
+    data = recording.header["problem"]["data"]
+    seed = f"seed {recording.experiment.seed}"
+    parts = (plane, data, f"no surface: {trouble}" if trouble else "", seed)
+    return "   ·   ".join(part for part in parts if part)

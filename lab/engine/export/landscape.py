@@ -87,9 +87,12 @@ class Landscape:
         """
         self._axes, self._ground, self._theme = axes, on, style.colours
         self._lanes = lanes
-        dress(axes, self._theme, *on.titles, grid=not len(on.y))
-        if len(on.y):
+        known = bool(np.isfinite(on.loss).any())
+        dress(axes, self._theme, *on.titles, grid=not len(on.y) or not known)
+        if len(on.y) and known:
             self._surface(on.norm())
+        elif len(on.y):
+            axes.set(xlim=(on.x[0], on.x[-1]), ylim=(on.y[0], on.y[-1]))
         else:
             axes.plot(on.x, on.loss, color=self._theme.muted, linewidth=1.2, zorder=1)
             axes.set_xlim(on.x[0], on.x[-1])

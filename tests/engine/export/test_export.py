@@ -1,6 +1,7 @@
 """`lab.engine.export.export`: formats, atomicity, cancelling."""
 
 import importlib.util
+import sqlite3
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from lab.engine.export import (
     export_steps,
     tables,
 )
+from lab.engine.export.landscape import landscape
+from lab.engine.export.style import Style
 from lab.engine.headless import run
 from lab.engine.plan import Lane
 
@@ -185,24 +188,66 @@ def test_an_object_that_no_file_can_hold(tmp_path):
     assert "landscape.png" in {path.name for path in files}
 
 
-def test_a_recording_from_elsewhere_leaves_out_its_landscape(valley, tmp_path):
-    """The problem is not installed here: everything that is on record can still be taken away."""
-    path = tmp_path / "foreign.lab"
-    valley.save(path)
-    import sqlite3
-
+def foreign(recording, path, name):
+    """A recording of a problem that is not there, as a file from another machine."""
+    recording.save(path)
+    problem = recording.experiment.problem.name
     db = sqlite3.connect(path)
     (text,) = db.execute("SELECT value FROM meta WHERE key = 'experiment'").fetchone()
-    assert "rosenbrock" in text
-    text = text.replace("rosenbrock", "from_another_package")
+    assert problem in text
+    text = text.replace(problem, name)
     db.execute("UPDATE meta SET value = ? WHERE key = 'experiment'", (text,))
     db.commit()
     db.close()
-    opened = lab.open(path)
-    files = export(opened, tmp_path / "out", ["csv", "png", "toml", "py"], options=SHORT)
+    return lab.open(path)
+
+
+def test_a_recording_from_elsewhere_has_paths_without_a_surface(valley, tmp_path):
+    """The problem is not installed here: everything that is on record can still be taken away."""
+    opened = foreign(valley, tmp_path / "x.lab", "from_another_package")
+    files = export(opened, tmp_path / "out", ["csv", "svg", "toml", "py", "mp4"], options=SHORT)
     names = {path.name for path in files}
-    assert {"loss.png", "lane-Adam.csv", "experiment.toml", "reproduce.py"} <= names
+    assert {"loss.svg", "lane-Adam.csv", "experiment.toml", "reproduce.py"} <= names
+    assert {"landscape.svg", "landscape.mp4"} <= names
+    figure = landscape(opened, None, Style(dpi=50))
+    assert "no surface: " in figure._supxlabel.get_text()
+    assert "from_another_package" in figure._supxlabel.get_text()
+    assert not figure.axes[0].images
+    assert figure.axes[0].get_xlim() == (-2, 2)
+    opened.close()
+
+
+def test_a_network_from_elsewhere_has_no_landscape(network, tmp_path):
+    opened = foreign(network, tmp_path / "x.lab", "from_another_package")
+    files = export(opened, tmp_path / "out", ["png"], options=SHORT)
+    names = {path.name for path in files}
+    assert "loss.png" in names
     assert "landscape.png" not in names
-    with pytest.raises(ValueError, match="from_another_package"):
+    with pytest.raises(ValueError, match=r"there is no landscape: .*from_another_package"):
         export(opened, tmp_path / "film", ["mp4"], options=SHORT)
+    assert not (tmp_path / "film").exists()
+    opened.close()
+
+
+def test_looking_at_a_recording_runs_no_file(tmp_path):
+    """The problem's own Python file is run by a run, never by an export of what was opened."""
+    (tmp_path / "bowl.py").write_text(
+        "import pathlib\n"
+        "(pathlib.Path(__file__).parent / 'ran').touch()\n"
+        "dim = 2\n"
+        "window = ((-2, 2), (-1, 1))\n"
+        "def problem(theta):\n"
+        "    return (theta * theta).sum()\n"
+    )
+    experiment = Experiment(str(tmp_path / "bowl.py"), [Lane("sgd", lr=0.1)], steps=3)
+    recording = run(experiment, to=tmp_path / "x.lab")
+    assert "landscape.png" in {
+        p.name for p in export(recording, tmp_path / "a", ["png"], None, SHORT)
+    }
+    recording.close()
+    (tmp_path / "ran").unlink()
+    opened = lab.open(tmp_path / "x.lab")
+    figure = landscape(opened, None, Style(dpi=50))
+    assert "does not run the file" in figure._supxlabel.get_text()
+    assert not (tmp_path / "ran").exists()
     opened.close()
