@@ -15,11 +15,8 @@ from lab.engine.problems.activations import Activation, without_graph
 from lab.engine.problems.network import Network, wants_graph
 
 NORM_EPSILON = 1e-5  # added to the variance in batch normalisation, as in torch.nn.BatchNorm1d
-_BLOCK_BYTES = {
-    "cpu": 1 << 21,
-    "cuda": 1 << 28,
-    "mps": 1 << 26,
-}  # widest layer of a block of points
+# Bytes of the widest layer at the points of a plane that are evaluated side by side.
+_BLOCK_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28, "mps": 1 << 26}
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Network(Problem):
         samples = min(self.batch_size or len(self.dataset), len(self.dataset))
         at_once = min(runs, self._runs_at_once(samples, torch.empty(0, dtype=dtype)))
         active = at_once * samples * self._numbers_per_sample * dtype.itemsize
-        return super().forecast(runs, dtype) + active
+        return super().forecast(runs, dtype) + int(active)
 
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """Mini-batches of `batch_size` in the order of `EpochBatches`; None for all data."""
@@ -75,13 +75,9 @@ class Network(Problem):
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Accuracy for classes, root mean squared error for values, on all data."""
+        name = "accuracy" if self.dataset.classes else "rmse"
         with torch.no_grad():
-            inputs, targets = self.dataset.on(theta)
-            outputs = self.outputs(theta, inputs)
-            if self.dataset.classes:
-                right = outputs.argmax(-1) == targets
-                return {"accuracy": right.to(theta.dtype).mean(-1)}
-            return {"rmse": (outputs - targets).square().mean((-2, -1)).sqrt()}
+            return {name: torch.cat([self._metric(x) for x, _ in self._blocks(theta, None)])}
 
     @property
     def data_text(self) -> str:
@@ -103,6 +99,14 @@ class Network(Problem):
             batch = batch.to(theta.device)
             inputs, targets = inputs[batch], targets[batch]
         return self.criterion.value(self.outputs(theta, inputs), targets)
+
+    def _metric(self, theta: torch.Tensor) -> torch.Tensor:
+        """What `metrics` gives, for all runs at once."""
+        inputs, targets = self.dataset.on(theta)
+        outputs = self.outputs(theta, inputs)
+        if self.dataset.classes:
+            return (outputs.argmax(-1) == targets).to(theta.dtype).mean(-1)
+        return (outputs - targets).square().mean((-2, -1)).sqrt()
 
     def _blocks(
         self, theta: torch.Tensor, batch: Batch | None

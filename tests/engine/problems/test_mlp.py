@@ -213,11 +213,12 @@ def test_many_runs_are_evaluated_in_blocks(monkeypatch):
     problem = lab.problem("moons_mlp", batch_size=8)
     theta, batch = moved(problem, 7), problem.batches(0, range(7)).at(3)
     value, gradient = problem.evaluate_with_gradient(theta, batch)
-    plain = problem.evaluate(theta)
+    plain, accuracy = problem.evaluate(theta), problem.metrics(theta)["accuracy"]
     seen = []
     monkeypatch.setattr(type(problem), "_runs_at_once", lambda *_: seen.append(1) or 3)
     torch.testing.assert_close(problem.evaluate_with_gradient(theta, batch), (value, gradient))
     torch.testing.assert_close(problem.evaluate(theta), plain)
+    torch.testing.assert_close(problem.metrics(theta)["accuracy"], accuracy)
     assert seen
 
 

@@ -186,6 +186,28 @@ def test_reference_points(golden):
         assert accuracy == pytest.approx(numbers[f"{name}_surface_acc"][middle], abs=1e-7)
 
 
+def test_reference_surface(golden):
+    numbers = np.load(golden / "curvature.npz")
+    problem = lab.problem(chain(2, 16, 16, 2), data=(numbers["W3_X"], numbers["W3_y"]))
+    center, d1, d2 = (torch.tensor(numbers[f"W3_{key}"]) for key in ("theta", "dx", "dy"))
+    grid = torch.tensor(numbers["grid"])
+    b, a = (part.flatten() for part in torch.meshgrid(grid, grid, indexing="ij"))
+    expected = numbers["W3_surface_loss"].flatten()
+    found = problem.plane_values(center, d1, d2, a, b)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10)
+    points = center + a[:, None] * d1 + b[:, None] * d2
+    np.testing.assert_allclose(problem.value(points).numpy(), expected, rtol=1e-10)
+    accuracy = problem.metrics(points)["accuracy"].numpy()
+    np.testing.assert_allclose(accuracy, numbers["W3_surface_acc"].flatten(), atol=1e-6)
+    line = torch.tensor(numbers["line"])
+    slice_ = problem.plane_values(center, d1, d2, line, torch.zeros_like(line))
+    np.testing.assert_allclose(slice_.numpy(), numbers["W3_line_dx"], rtol=1e-10)
+    height = 1e-4  # the slope along the line against the gradient there
+    ends = problem.value(center + torch.tensor([[height], [-height]]).double() * d1)
+    slope = ((ends[0] - ends[1]) / (2 * height)).item()
+    assert problem.gradient(center) @ d1 == pytest.approx(slope, rel=1e-4, abs=1e-9)
+
+
 def test_reference_hessian(golden):
     numbers = np.load(golden / "curvature.npz")
     problem = lab.problem(chain(2, 16, 16, 2), data=(numbers["W3_X"], numbers["W3_y"]))
