@@ -34,9 +34,9 @@ from lab.engine.problems.functions import FunctionProblem
 class File:
     """A problem that a Python file of yours defines; making it gives the problem itself."""
 
-    path: Annotated[str, Knob(doc="a .py file that defines `problem`")]
+    path: Annotated[str, Knob(doc="a .py file that defines `problem`")] = ""
 
-    def __new__(cls, path: str) -> Problem:
+    def __new__(cls, path: str = "") -> Problem:
         """Run the file, see `read_problem`."""
         problem = read_problem(path)
         origin = Choice("problem", "file", MappingProxyType({"path": path}))
@@ -57,6 +57,8 @@ def read_problem(path: str) -> Problem:
         ValueError: a file that cannot be read or run, or defines no problem; the message names the
             file and, where there is one, the line.
     """
+    if not path:
+        raise ValueError("path is needed: a .py file that defines `problem`")
     place = Path(path).expanduser()
     try:
         source = place.read_bytes()
