@@ -266,6 +266,16 @@ class Recording:
         self._clear(name)
         self.records = {key: record for key, record in self.records.items() if key != name}
 
+    def branches(self, name: str) -> list[LaneRecord]:
+        """The records of lanes that branched from a lane, or from a branch of it."""
+        found: list[LaneRecord] = []
+        for record in self.records.values():  # parents come before branches
+            if record.parent is not None and (
+                record.parent.spec.name == name or record.parent in found
+            ):
+                found.append(record)
+        return found
+
     def lane(self, name: str) -> LaneRecord:
         """The record of a lane.
 

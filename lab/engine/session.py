@@ -353,17 +353,13 @@ class Session:
 
     def _enter(self, spec: Lane) -> None:
         """Put a lane at its start, in the place of one of that name if there was one."""
-        branches = [
-            record
-            for record in self.recording.records.values()
-            if record.parent is not None and record.parent.spec.name == spec.name
-        ]
+        branches = self.recording.branches(spec.name)
         if any(not record.removed for record in branches):
             raise ValueError(f"lane {spec.name!r} has branches, which share its past")
         experiment = replace(self.experiment, lanes=self._lanes(spec))
         running = self._prepare(spec)  # nothing is changed before it is there
         for record in branches:  # removed ones: without the past they share there is no return
-            self._drop(record.spec.name)
+            self.recording.drop_lane(record.spec.name)
         self._forget(spec.name)
         self.recording.experiment = experiment
         record = self.recording.add_lane(spec)
@@ -372,13 +368,6 @@ class Session:
             self._event(spec.branch_step, spec.name, "branch", {"of": spec.branch_of})
         record.snapshots.add(running.step, running.pack())
         self._take(record, running)
-
-    def _drop(self, name: str) -> None:
-        """Forget a removed lane and the removed lanes that branched from it."""
-        for record in list(self.recording.records.values()):
-            if record.parent is not None and record.parent.spec.name == name:
-                self._drop(record.spec.name)
-        self.recording.drop_lane(name)
 
     def _prepare(self, spec: Lane) -> RunningLane:
         """A lane at its start, or where it leaves its parent."""
