@@ -11,6 +11,7 @@ from lab.engine.analysis.plane import Plane, eigen_plane, pca_plane, plane_throu
 from lab.engine.analysis.surface import LossSurface, native_surface, on_grid, profile
 from lab.engine.jobs import Job
 from lab.engine.knobs import check_name
+from lab.engine.lane import live_knobs
 from lab.engine.plan import ProbePlan
 from lab.engine.probes import Measurement, Sight
 from lab.engine.session import Session
@@ -200,13 +201,8 @@ def _sight(session: Session, lane: str, step: int, runs: set[int] | None) -> tup
     if found is None:
         raise ValueError(f"lane {lane!r} has nothing on record yet")
     step, theta = found
-    spec = record.ancestor(step).spec
-    now, table = spec.knobs_at(step), spec.run_knobs()
-    live = [item.name for item in spec.entry.knobs if item.knob.live]
-    knobs = {
-        key: np.array([row[key] if isinstance(now[key], tuple) else now[key] for row in table])
-        for key in live
-    }
+    live = live_knobs(record.ancestor(step).spec, step, session.device, session.dtype)
+    knobs = {key: value[:, 0].cpu().numpy() for key, value in live.items()}
     gone = {run for run, where in record.diverged.items() if where.step <= step}
     if runs is not None:
         gone |= set(range(record.runs)) - runs

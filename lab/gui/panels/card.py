@@ -1,6 +1,7 @@
 """A card: a dock with a title, one muted line of state, and two actions, export and enlarge."""
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -38,8 +39,7 @@ class Card(QDockWidget):
             | QDockWidget.DockWidgetFeature.DockWidgetFloatable
             | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
-        self._state = QLabel(objectName="state")
-        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._state = _Elided(objectName="state")
         self._export = _flat(f"Export {view.title.lower()}…")
         self._enlarge = _flat("Enlarge, or back to all panels")
         self._export.setVisible(bool(view.export_name))
@@ -84,6 +84,22 @@ class Card(QDockWidget):
     @Slot()
     def _ask_enlarge(self) -> None:
         self.enlarge_asked.emit(self.view.name)
+
+
+class _Elided(QLabel):
+    """One line that ends in … where it does not fit."""
+
+    def __init__(self, **properties: str):
+        """Begin empty."""
+        super().__init__(**properties)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much of the text as there is room for."""
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
 
 
 def _flat(tip: str) -> QToolButton:

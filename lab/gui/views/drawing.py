@@ -1,5 +1,6 @@
 """What is drawn on a plot, item by item under names; items live on from one drawing to the next."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,15 @@ class Drawing:
             ]
         )
 
+    def arrow(self, key: Any, x: float, y: float, colour: str, *, up: bool) -> None:
+        """The head of an upright arrow, its tip at a point."""
+        make = partial(pg.ArrowItem, headLen=7, headWidth=7, tailLen=None, pen=None)
+        item = self._item("arrow", key, make)
+        if self._looks.get(("arrow", key)) != (colour, up):
+            self._looks["arrow", key] = (colour, up)
+            item.setStyle(angle=90 if up else -90, brush=colour)
+        item.setPos(x, y)
+
     def text(
         self,
         key: Any,
@@ -109,13 +119,26 @@ class Drawing:
         y: float,
         colour: str,
         anchor: tuple[float, float] = (0.0, 1.0),
+        paper: str = "",
     ) -> None:
-        """A word at a point; (0, 0) anchors its upper left corner there, (1, 1) its lower right."""
+        """A word at a point.
+
+        Args:
+            key: its name.
+            text: what is written.
+            x: where.
+            y: where.
+            colour: of the letters.
+            anchor: (0, 0): the word's upper left corner is at the point; (1, 1): its lower right.
+            paper: colour behind the letters, which hides lines there; empty for none.
+        """
         item = self._item("text", key, _word)
-        if self._looks.get(("text", key)) != (text, colour, anchor):
-            self._looks["text", key] = (text, colour, anchor)
+        look = (text, colour, anchor, paper)
+        if self._looks.get(("text", key)) != look:
+            self._looks["text", key] = look
             item.setText(text, color=colour)
             item.setAnchor(anchor)
+            item.fill = pg.mkBrush(paper or None)
         item.setPos(x, y)
 
     def fade(self, opacity: float) -> None:
@@ -143,4 +166,5 @@ def _word() -> pg.TextItem:
     item = pg.TextItem("")
     item.setFont(number_font(CAPTION_POINTS))
     item.setZValue(6)
+    item.textItem.document().setDocumentMargin(3)
     return item

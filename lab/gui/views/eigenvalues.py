@@ -4,15 +4,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 
+from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.gui.views.drawing import Drawing
 from lab.gui.views.limits import Limit
-from lab.gui.views.plot import Plot
+from lab.gui.views.plot import LEFT_WIDTH, Plot
 from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
 FAR = 2.5  # a limit beyond this many times the largest eigenvalue is named, not drawn
 ROWS = 6  # lanes that are drawn one above the other, at most
+MOST_NAME = 90  # pixels of a lane's name
 NAMED = 4  # up to so many eigenvalues in a row have their value beside them
 _STICK = 0.52  # height of a stick in its row
 
@@ -63,17 +67,34 @@ class SpectrumPlot(Plot):
         """
         smooth = "density" in spectra[0].result.arrays
         self._shown = spectra[:1] if smooth else spectra[:ROWS]
-        kind = "density" if smooth else f"{len(self._shown)} rows"
+        kind = "density" if smooth else ", ".join(one.title for one in self._shown)
         moved, self._kind = kind != self._kind, kind
         if moved:
-            axis = self.getPlotItem().getAxis("left")
-            axis.setLogMode(y=smooth)
-            axis.setTicks(None if smooth else [[]])
-            self.set_titles(left="density" if smooth else "")
+            self._set_axis(smooth)
         with self._drawing as drawing:
             y = self._draw_density(drawing) if smooth else self._draw_rows(drawing)
         drawing.fade(opacity)
         self.aim(self._x_range(), y, at_once=moved)
+
+    def _set_axis(self, smooth: bool) -> None:
+        """The left axis: decades of a density, or the names of the lanes."""
+        axis = self.getPlotItem().getAxis("left")
+        axis.setLogMode(y=smooth)
+        axis.showLabel(smooth)
+        axis.setGrid(255 if smooth else False)
+        axis.setStyle(tickLength=-4 if smooth else 0)
+        if smooth:
+            axis.setTicks(None)
+            axis.setWidth(LEFT_WIDTH)
+            return
+        metrics = QFontMetrics(number_font(CAPTION_POINTS))
+        names = [
+            metrics.elidedText(one.title, Qt.TextElideMode.ElideRight, MOST_NAME)
+            for one in self._shown
+        ]
+        rows = [len(names) - 1 - place + _STICK / 2 for place in range(len(names))]
+        axis.setTicks([list(zip(rows, names, strict=True))])
+        axis.setWidth(max(LEFT_WIDTH, 14 + max(metrics.horizontalAdvance(name) for name in names)))
 
     # -- sticks ----------------------------------------------------------------------------------
 
@@ -89,11 +110,11 @@ class SpectrumPlot(Plot):
             tops = [(float(v), base + _STICK, one.colour) for v in values]
             if len(values) <= 4 * NAMED:
                 drawing.dots(place, tops, 6)
-            drawing.text(("title", place), one.title, left, base + 1.0, theme.muted, (0, 0))
             if count <= 4 and len(values) <= NAMED:
                 for j, value in enumerate(values):
                     at = (float(value), base + _STICK / 2)
-                    drawing.text((place, j), short(value), *at, theme.text, (0, 0.5))
+                    side = 0 if value < left + 0.85 * (right - left) else 1
+                    drawing.text((place, j), short(value), *at, theme.text, (side, 0.5))
             self._draw_limit(drawing, place, one.limit, base, base + 0.9)
         return -0.12, count + 0.05
 

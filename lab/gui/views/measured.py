@@ -1,7 +1,7 @@
 """Results of one measurement, sorted as views need them. Qt-free."""
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,25 @@ class Measured:
     Of two results of one lane at one step the newer one counts.
     """
 
-    def __init__(self, name: str, numbers: Callable[[Any], Sequence[float]] = lambda result: ()):
+    def __init__(
+        self,
+        name: str,
+        numbers: Callable[[Any], Sequence[float]] = lambda result: (),
+        key: Callable[[Any], Hashable] = lambda result: result.lane,
+    ):
         """Begin empty.
 
         Args:
             name: of the probe.
             numbers: takes from each result what is drawn against steps, always as many numbers.
+            key: by what results are told apart, where it is not the lane.
         """
         self.count = 0  # rises with everything that is added
-        self._name, self._numbers = name, numbers
+        self._name, self._numbers, self._key = name, numbers, key
         self._records: Any = {}
         self._source: list | None = None
         self._taken = 0
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[Hashable, _Lane] = {}
 
     def follow(self, recording: Any) -> None:
         """Take in what is new. Only new results are looked at, unless the recording is another."""
@@ -39,11 +45,16 @@ class Measured:
         end = len(source)
         for result in source[self._taken : end]:
             if result.name == self._name:
-                self._lanes.setdefault(result.lane, _Lane()).add(result, self._numbers(result))
+                lane = self._lanes.setdefault(self._key(result), _Lane())
+                lane.add(result, self._numbers(result))
                 self.count += 1
         self._taken = end
 
-    def newest(self, lane: str, step: int) -> Any:
+    def __iter__(self) -> Iterator[Hashable]:
+        """The lanes that have results, or what else tells them apart."""
+        return iter(self._lanes)
+
+    def newest(self, lane: Hashable, step: int) -> Any:
         """The newest result of a lane at a step or before it; None if there is none."""
         found = self._lanes[lane].newest(step) if lane in self._lanes else None
         parent = self._parent(lane)
@@ -69,7 +80,7 @@ class Measured:
             return own
         return np.append(steps[:shared], own[0]), np.concatenate([rows[:shared], own[1]])
 
-    def _parent(self, lane: str) -> str | None:
+    def _parent(self, lane: Hashable) -> str | None:
         record = self._records.get(lane)
         return None if record is None or record.parent is None else record.parent.spec.name
 
@@ -78,6 +89,7 @@ class _Lane:
     """Results of one lane by step."""
 
     def __init__(self):
+        """Begin empty."""
         self._steps: list[int] = []
         self._results: list[Any] = []
         self._table = np.empty((0, 0))

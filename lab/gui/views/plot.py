@@ -1,10 +1,11 @@
 """A plot in the lab's style: two spines, few grid lines, log decades, fonts of the window."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel
 
@@ -13,9 +14,11 @@ from lab.palette import DARK, Theme, rgb
 
 RANGE_MS = 200  # ranges change at most five times a second
 EASE = 0.6  # part of the way to its goal that a range goes each time
-LEFT_WIDTH = 54  # of the left axis, the same in all plots, so that their time axes are aligned
+LEFT_WIDTH = 60  # of the left axis, the same in all plots, so that their time axes are aligned
+BOTTOM_HEIGHT = 34
 SHORTEST_AXIS = 40  # steps that a time axis shows at least
 
+_BEYOND = 9  # pixels
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -32,6 +35,10 @@ class Axis(pg.AxisItem):
             tickTextOffset=5,
         )
         self.enableAutoSIPrefix(False)
+
+    def boundingRect(self) -> QRectF:
+        """A little more than the axis, so that the numbers at its ends have room."""
+        return super().boundingRect().adjusted(-_BEYOND, -_BEYOND, _BEYOND, _BEYOND)
 
     def tickValues(self, low: float, high: float, size: float) -> list:
         """Major ticks only; on a log axis whole decades, thinned to fit."""
@@ -82,6 +89,7 @@ class Plot(pg.PlotWidget):
         item.setContentsMargins(4, 8, 10, 2)
         item.setLogMode(y=log_y)
         item.getAxis("left").setWidth(LEFT_WIDTH)
+        item.getAxis("bottom").setHeight(BOTTOM_HEIGHT)
         box = item.getViewBox()
         box.setDefaultPadding(0.0)
         box.sigRangeChangedManually.connect(self._taken)
@@ -101,8 +109,9 @@ class Plot(pg.PlotWidget):
         self._note = _overlay(self)
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._note.setWordWrap(True)
+        self._legend = _overlay(self)
+        self._legend_place = ("top right", 8)
         self._reading = _overlay(self)
-        self._reading.setFont(number_font(CAPTION_POINTS))
         self.scene().sigMouseMoved.connect(self._point)
 
     # -- looks -----------------------------------------------------------------------------------
@@ -124,6 +133,7 @@ class Plot(pg.PlotWidget):
             axis.setZValue(-200)  # the grid lies under what is drawn
         self._cursor.setPen(pg.mkPen(theme.muted, width=1))
         self._note.setStyleSheet(f"color: {theme.muted}; background: transparent;")
+        self._legend.setStyleSheet(f"color: {theme.muted}; background: transparent;")
         self._reading.setStyleSheet(
             f"color: {theme.text}; background: rgba{(*rgb(theme.field), 230)};"
             f"border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 5px;"
@@ -142,7 +152,7 @@ class Plot(pg.PlotWidget):
         axis.setStyle(showValues=False)
         axis.showLabel(False)
         self.titles.pop("bottom", None)
-        axis.setHeight(2)
+        axis.setHeight(6)
 
     def set_cursor(self, x: float | None) -> None:
         """Draw the cursor line at x, or none."""
@@ -160,31 +170,36 @@ class Plot(pg.PlotWidget):
             y: low and high end; logarithms to base ten on a logarithmic axis.
             at_once: go there now (another quantity is drawn); the user's own zoom is forgotten.
         """
-        goal = np.array([x, y], dtype=np.float64)
-        first, self._goal = self._goal is None, goal
+        first, self._goal = self._goal is None, np.array([x, y], dtype=np.float64)
         if at_once:
             self._free = False
-        if self._free:
-            return
         if first or at_once:
-            self._go(goal)
-        elif not self._easing.isActive() and not np.array_equal(self._ranges(), goal):
+            self._go(self._goal)
+        elif not self._easing.isActive():
             self._ease()
 
     @Slot()
     def _ease(self) -> None:
-        """Go a part of the way; stop when there."""
-        now = self._ranges()
-        away = np.abs(self._goal - now).max(axis=1) / np.ptp(self._goal, axis=1)
-        arrived = self._free or (away < 0.02).all()
-        if not self._free:
-            self._go(self._goal if arrived else now + EASE * (self._goal - now))
-        if arrived:
+        """Go a part of the way, or all of it where that is short or most would be out of sight."""
+        if self._free or self._is_there():
             self._easing.stop()
-        elif not self._easing.isActive():
-            self._easing.start()
+            return
+        now, goal = self._ranges(), self._goal
+        span = np.ptp(goal, axis=1)
+        away = np.abs(goal - now).max(axis=1) / span
+        common = np.minimum(now[:, 1], goal[:, 1]) - np.maximum(now[:, 0], goal[:, 0])
+        lost = (common < 0.5 * span) | (np.ptp(now, axis=1) > 4 * span)
+        whole = lost.any() or (away < 0.05).all()
+        self._go(goal if whole else now + EASE * (goal - now))
+
+    def _is_there(self) -> bool:
+        """Whether the ranges are what they are to be, up to rounding."""
+        span = np.ptp(self._goal, axis=1, keepdims=True)
+        return bool((np.abs(self._ranges() - self._goal) <= 1e-6 * span).all())
 
     def _go(self, ranges: np.ndarray) -> None:
+        """Change the ranges; the next change comes with the timer."""
+        self._easing.start()
         self.setRange(xRange=ranges[0], yRange=ranges[1], padding=0, disableAutoRange=True)
 
     def _ranges(self) -> np.ndarray:
@@ -209,6 +224,25 @@ class Plot(pg.PlotWidget):
         self._note.setVisible(bool(text))
         self.getPlotItem().setVisible(not text)
         self._place_words()
+
+    def set_legend(
+        self, entries: Sequence[tuple[str, str]], corner: str = "top right", top: int = 8
+    ) -> None:
+        """Name what is drawn.
+
+        Args:
+            entries: a colour and a word each.
+            corner: where, as "top right", "bottom left" and so on.
+            top: distance from the upper edge in pixels, for a corner there.
+        """
+        lines = [f'<span style="color:{colour}">━</span>&nbsp; {word}' for colour, word in entries]
+        text, place = "<br>".join(lines), (corner, top)
+        if text != self._legend.text() or place != self._legend_place:
+            self._legend_place = place
+            self._legend.setText(text)
+            self._legend.setVisible(bool(text))
+            self._legend.adjustSize()
+            self._place_words()
 
     def set_reading(self, text: str) -> None:
         """Show numbers at the mouse, as rich text; nothing where text is empty."""
@@ -248,6 +282,11 @@ class Plot(pg.PlotWidget):
     def _place_words(self, mouse: QPoint | None = None) -> None:
         """The note in the middle; the reading beside the mouse, inside the plot."""
         self._note.setGeometry(self.rect().adjusted(24, 8, -24, -8))
+        corner, top = self._legend_place
+        if "bottom" in corner:
+            top = self.height() - BOTTOM_HEIGHT - self._legend.height() - 8
+        right = self.width() - self._legend.width() - 16
+        self._legend.move(right if "right" in corner else LEFT_WIDTH + 14, top)
         if mouse is not None:
             label = self._reading
             x = mouse.x() + 14 if mouse.x() < self.width() / 2 else mouse.x() - 12 - label.width()
@@ -274,6 +313,7 @@ def reach(head: int, target: int) -> int:
 def _overlay(plot: Plot) -> QLabel:
     """Words over a plot, which let the mouse through."""
     label = QLabel(plot)
+    label.setFont(number_font(CAPTION_POINTS))
     label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     label.hide()
     return label

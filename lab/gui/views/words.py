@@ -13,7 +13,7 @@ def short(value: float, digits: int = 3) -> str:
         return "0"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    text = f"{value:.{max(0, digits - 1 - power)}f}" if -4 <= power < 6 else f"{mantissa}e{power}"
+    text = f"{value:.{max(0, digits - 1 - power)}f}" if -3 <= power < 6 else f"{mantissa}e{power}"
     return text.replace("-", "−")
 
 

@@ -1,0 +1,124 @@
+"""What the views of measurements have in common: results, their age, and asking for new ones."""
+
+from abc import abstractmethod
+from typing import Any
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+from lab.gui.bridge import Bridge
+from lab.gui.state import ViewState
+from lab.gui.views.asking import STALE, Asking
+from lab.gui.views.base import View
+from lab.gui.views.measured import Measured
+from lab.palette import Theme
+
+EARLY = "Nothing was measured up to this step."
+
+
+class Probing(View):
+    """A view of the results of one probe.
+
+    A subclass gives `probe`, and in `wish` what to ask the engine for where the cursor stands.
+    """
+
+    probe = ""  # its name in the catalogue
+    empty = ""  # what will appear here, and how to get it
+
+    def __init__(
+        self, bridge: Bridge, state: ViewState, parent: QWidget | None, measured: Measured
+    ):
+        """Begin empty.
+
+        Args:
+            bridge: where recordings come from and requests go to.
+            state: cursor, selection and visible lanes.
+            parent: Qt's owner.
+            measured: sorts the results.
+        """
+        super().__init__(bridge, state, parent)
+        self._measured = measured
+        self._asking = Asking(self.probe, self)
+        self._asking.asked.connect(self._ask)
+        self._seen: Any = None
+
+    @abstractmethod
+    def wish(self) -> dict[str, Any] | None:
+        """Options of the request that measures here; None where nothing can be asked for."""
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self._asking.set_theme(theme)
+
+    def signature(self) -> Any:
+        """Also what is under way."""
+        frame = self.bridge.frame
+        return super().signature(), self._asking.job(frame), frame.playing
+
+    def follow(self) -> bool:
+        """Take in new results; whether this is another recording than the last time."""
+        fresh, self._seen = self._seen is not self.recording, self.recording
+        self._measured.follow(self.recording)
+        return fresh
+
+    def ordered(self) -> list[tuple[int, str]]:
+        """The visible lanes with their places, the selected one first."""
+        return sorted(self.lanes(), key=lambda item: item[1] != self.state.lane)
+
+    def newest(self) -> list[tuple[int, Any]]:
+        """The newest result of each visible lane at the cursor, with the lane's place."""
+        found = [(p, self._measured.newest(lane, self.state.cursor)) for p, lane in self.ordered()]
+        return [item for item in found if item[1] is not None]
+
+    def opacity(self, result: Any) -> float:
+        """A picture fades where the cursor stands and something else was measured."""
+        standing = not self.bridge.frame.playing
+        return STALE if standing and result.step != self.state.cursor else 1.0
+
+    def reason(self) -> str:
+        """Why there is nothing to see."""
+        return EARLY if any(True for _ in self._measured) else self.empty
+
+    def tell(self, shown: Any, words: list[str], *, offered: bool = True) -> None:
+        """Say what is shown, what is under way, and offer to measure where the cursor stands.
+
+        Args:
+            shown: the result in the picture, None for none.
+            words: the line of the card, the most important first.
+            offered: whether there is reason to offer it.
+        """
+        frame = self.bridge.frame
+        idle = not frame.playing and self._asking.job(frame) is None
+        allowed = offered and idle and self.wish() is not None
+        step = None if shown is None else shown.step
+        self._asking.offer(step, self.state.cursor, allowed=allowed)
+        words = [self._asking.progress(frame), *words]
+        self.said.emit(" · ".join(word for word in words if word))
+
+    @Slot()
+    def _ask(self) -> None:
+        wish = self.wish()
+        if wish is not None:
+            options = {"name": self.probe, "step": self.state.cursor, **wish}
+            self.bridge.post("ask", "probe", ("probe", self.probe), options)
+            self.outdated()
+
+    @Slot()
+    def _look_again(self) -> None:
+        self.outdated()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The words over the plot keep their place."""
+        super().resizeEvent(event)
+        self.outdated()
+
+
+class LaneProbing(Probing):
+    """A view of a probe that sees one lane: it asks for the selected one, or the first."""
+
+    def wish(self) -> dict[str, Any] | None:
+        """The lane to measure."""
+        lanes = self.ordered()
+        return {"lane": lanes[0][1]} if lanes else None

@@ -1,0 +1,167 @@
+"""The Hessian's spectrum: at the cursor, and its largest eigenvalues over the run."""
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QStackedLayout, QWidget
+
+from lab.gui.bridge import Bridge
+from lab.gui.state import ViewState
+from lab.gui.views.eigenvalues import Row, SpectrumPlot
+from lab.gui.views.limits import limit, limits_along
+from lab.gui.views.measured import Measured
+from lab.gui.views.plot import reach
+from lab.gui.views.probing import LaneProbing
+from lab.gui.views.segments import Segments
+from lab.gui.views.tracks import Pace, Track, TracksPlot
+from lab.gui.views.words import short
+from lab.palette import Theme
+
+FOLLOWED = 5  # eigenvalues of each lane over the run
+FEW = 8  # parameters up to which the run is shown first, one step second
+
+
+class Spectrum(LaneProbing):
+    """Density or sticks at the cursor; the largest eigenvalues against steps."""
+
+    name = "spectrum"
+    title = "Hessian spectrum"
+    export_name = "spectrum"
+    every = 2
+    probe = "hessian_spectrum"
+    empty = (
+        "Eigenvalues of the Hessian appear here: tick “Hessian spectrum” under “Measure while "
+        "running”, or measure at this step."
+    )
+
+    def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
+        """Begin empty."""
+        super().__init__(bridge, state, parent, Measured(self.probe, _largest))
+        self._now, self._along = SpectrumPlot(), TracksPlot("eigenvalue λ")
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._now)
+        self._stack.addWidget(self._along)
+        tips = ("The spectrum at the cursor", "The largest eigenvalues against steps")
+        self._modes = Segments(("density", "over time"), tips)
+        self._modes.chosen.connect(self._choose)
+        self._chosen = False  # whether the user chose what is shown
+        self._now_key: Any = None  # what is drawn in each plot
+        self._along_key: Any = None
+        self._pace = Pace()
+
+    def header_widgets(self) -> list[QWidget]:
+        """The switch between one step and the run."""
+        return [self._modes]
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self._now.set_theme(theme)
+        self._along.set_theme(theme)
+        self._now_key = self._along_key = None
+
+    def draw(self) -> None:
+        """Draw the recording at the cursor."""
+        fresh = self.follow()
+        if fresh:
+            self._now_key = self._along_key = None
+        if not self._chosen:
+            dim = self.recording.header.get("problem", {}).get("dim", 0)
+            self._modes.choose("over time" if 0 < dim <= FEW else "density")
+        over_time = self._modes.choice == "over time"
+        found = self.newest()
+        if over_time:
+            self._stack.setCurrentWidget(self._along)
+            self._draw_along(fresh)
+        else:
+            self._stack.setCurrentWidget(self._now)
+            self._draw_now(found)
+        shown = found[0][1] if found else None
+        words = [] if shown is None else self._about(shown)
+        self.tell(shown, words, offered=not (over_time and found))
+
+    def wish(self) -> dict[str, Any] | None:
+        """The lane to measure, where curvature can be measured at all."""
+        return None if self._trouble() else super().wish()
+
+    def reason(self) -> str:
+        """Why there is nothing to see."""
+        trouble = self._trouble()
+        return f"Curvature cannot be measured here: {trouble}." if trouble else super().reason()
+
+    def _draw_now(self, found: list[tuple[int, Any]]) -> None:
+        """The spectrum at the cursor, the selected lane's first."""
+        self._now.set_note("" if found else self.reason())
+        if not found:
+            return
+        opacity = self.opacity(found[0][1])
+        rows = [self._row(*item) for item in found]
+        key = [(id(row.result), row.limit, row.colour) for row in rows], opacity
+        if key != self._now_key:
+            self._now_key = key
+            self._now.show_spectra(rows, opacity)
+
+    def _row(self, place: int, result: Any) -> Row:
+        spec = self.recording.records[result.lane].spec
+        return Row(spec.title, self.theme.lane(place), result, limit(spec, result.step, result.run))
+
+    def _draw_along(self, fresh: bool) -> None:
+        """The largest eigenvalues of all visible lanes against steps."""
+        lanes = self.ordered()
+        end = reach(self.recording.head, self.recording.experiment.steps)
+        specs = tuple(self.recording.records[lane].spec for _, lane in lanes)
+        key = self._measured.count, lanes, end, specs
+        if key != self._along_key and self._pace.allows(fresh):
+            self._along_key = key
+            tracks = [self._track(*item, strong=i == 0) for i, item in enumerate(lanes)]
+            tracks = [track for track in tracks if len(track.steps)]
+            self._along.set_note("" if tracks else self.reason())
+            self._along.show_tracks(tracks[::-1], end, at_once=fresh)
+        elif key != self._along_key:
+            self.outdated()
+        self._along.show_cursor(self.state.cursor)
+
+    def _track(self, place: int, lane: str, *, strong: bool) -> Track:
+        record = self.recording.records[lane]
+        steps, rows = self._measured.table(lane)
+        head = max(0, record.head)
+        now = limit(record.spec, head)
+        return Track(
+            record.spec.title,
+            self.theme.lane(place),
+            strong,
+            steps,
+            rows[:, :1].T.ravel(),
+            rows[:, 1:].T,
+            limit=limits_along(record.spec, (0, head)),
+            formula=now.formula if now else "",
+        )
+
+    def _about(self, found: Any) -> list[str]:
+        """What is known of a result, the most important first."""
+        title = self.recording.records[found.lane].spec.title
+        words = [f"{title}, step {found.step}", f"λmax {short(found.lambda_max)}"]
+        if found.exact:
+            words.append(f"all {found.dim} exact")
+        else:
+            error = 100 * found.trace_error / abs(found.trace) if found.trace else np.nan
+            words.append(f"trace {short(found.trace)} ± {short(error, 2)} %")
+        words.append(f"residual {short(float(np.nanmax(found.residuals)), 1)}")
+        if not found.converged:
+            words.append("not converged")
+        return words
+
+    def _trouble(self) -> str:
+        return self.recording.header.get("problem", {}).get("hessian_trouble", "")
+
+    @Slot(str)
+    def _choose(self, mode: str) -> None:
+        self._chosen = True
+        self.outdated()
+
+
+def _largest(found: Any) -> list[float]:
+    """The eigenvalues that are followed, falling; NaN where there are fewer."""
+    values = np.sort(np.asarray(found.eigenvalues, dtype=np.float64)[:FOLLOWED])[::-1]
+    return [*values, *[np.nan] * (FOLLOWED - len(values))]
