@@ -65,6 +65,14 @@ def refused(words, capsys, here):
         (GOOD + '[[probes]]\nname = "roughness"\nevery = 0', ["x.toml: probes[0]", "every = 0"]),
         (GOOD.replace('"rosenbrock"', '{name = "rosenbrock", b = 0}'), ["x.toml:", "b = 0"]),
         (GOOD.replace('"rosenbrock"', '{name = "formula", text = "sin(x"}'), ["x.toml:", "column"]),
+        (
+            GOOD.replace('"rosenbrock"', '{name = "formula", text = "1/x + y"}'),
+            ["x.toml: problem: the formula is not finite", "x = 0"],
+        ),
+        (
+            GOOD + "start = [[1.0, 1.0], [9.0, 1.0]]",
+            ["x.toml: lane 'adam': start (9, 1) lies outside the window (-2 to 2, -1 to 3)"],
+        ),
         (GOOD.replace('"rosenbrock"', '"nothing.py"'), ["x.toml:", "nothing.py"]),
     ],
 )

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 _WIDTH = 100
+_TYPES = {str: "text", bool: "true | false"}
 
 
 def list_entries(given: argparse.Namespace) -> int:
@@ -64,6 +65,6 @@ def _knob(field: Any) -> tuple[str, str, str, str]:
     elif field.is_number:
         allowed = field.knob.range_text()
     else:
-        allowed = field.knob.kind or getattr(field.type, "__name__", str(field.type))
+        allowed = field.knob.kind or _TYPES.get(field.type, "list of numbers")
     live = "(live)" if field.knob.live else ""
     return name, f"= {default}", allowed, f"{field.knob.doc} {live}".strip()

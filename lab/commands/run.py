@@ -35,6 +35,7 @@ def run(given: argparse.Namespace) -> int:
     exporting.check_folder(out)
     with located(Path(given.file).name):
         session = Session(experiment)
+        check_sense(session)
     out.mkdir(parents=True, exist_ok=True)
     recording = session.recording
     recording.recorder.record_to(out / UNFINISHED)
@@ -78,6 +79,26 @@ def experiment_of(given: argparse.Namespace) -> Any:
             assign(data, key, value)
     with located(Path(given.file).name):
         return Experiment.from_data(data)
+
+
+def check_sense(session: Any) -> None:
+    """Refuse what can be computed but cannot be meant; nobody watches who could see it.
+
+    Raises:
+        ValueError: a problem that is not finite in its own window, or a start outside of it.
+    """
+    about = session.recording.header["problem"]
+    if about["trouble"]:
+        raise ValueError(f"problem: {about['trouble']}")
+    for lane in session.experiment.lanes if about["window"] else ():
+        for start in lane.start or ():
+            pairs = zip(start, about["window"], strict=True)
+            if not all(low <= value <= high for value, (low, high) in pairs):
+                place = ", ".join(f"{value:g}" for value in start)
+                window = ", ".join(f"{low:g} to {high:g}" for low, high in about["window"])
+                raise ValueError(
+                    f"lane {lane.name!r}: start ({place}) lies outside the window ({window})"
+                )
 
 
 def assign(data: dict[str, Any], key: str, value: Any) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
+
 from lab.engine.analysis.base import Cancelled, Progress, Steps
 from lab.engine.export.figures import PANELS, drawings
 from lab.engine.export.files import check_folder, one_sentence, staged
@@ -124,6 +126,11 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
         raise ValueError(
             "format = 'parquet' needs the package pyarrow: pip install 'landscape-lab[parquet]'"
         )
+    if set(found) & set(VIDEOS):
+        try:
+            imageio_ffmpeg.get_ffmpeg_exe()
+        except RuntimeError as error:
+            raise ValueError("videos need the program ffmpeg, which is not installed") from error
     return found
 
 

@@ -15,7 +15,7 @@ from lab.engine.export.quantities import quantity
 from lab.engine.recorder import experiment_text
 from lab.engine.recording import Event, LaneRecord, Recording, Result
 
-BLOCK_ROWS = 20_000  # rows of a table that are held at a time
+BLOCK_ROWS = 5_000  # rows of a table that are held at a time
 FEW = 16  # parameters up to which a table has a column for each
 
 Block = dict[str, np.ndarray]  # column -> (rows,)

@@ -68,6 +68,8 @@ def script(
     packages = ("python", "torch", "numpy", "scipy")
     threads = header["threads"]
     wanted = {"step": recording.head, **(options or Options()).changed()}
+    if len(recording.lanes) < len(recording.experiment.lanes):
+        wanted.setdefault("lanes", recording.lanes)  # a removed one whose past others share
     return _SCRIPT.format(
         title=_plain(recording.experiment.title) or "An experiment",
         lab=header["landscape-lab"],

@@ -109,6 +109,16 @@ def test_parquet_without_pyarrow_says_what_to_install(monkeypatch):
         check_formats(["parquet"])
 
 
+def test_videos_without_ffmpeg_are_refused_before_anything_is_written(monkeypatch):
+    def missing():
+        raise RuntimeError("No ffmpeg exe could be found.\nInstall ffmpeg on your system")
+
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", missing)
+    assert check_formats(["png"]) == ("png",)
+    with pytest.raises(ValueError, match="videos need the program ffmpeg"):
+        check_formats(["png", "mp4"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

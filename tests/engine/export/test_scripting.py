@@ -11,6 +11,7 @@ from lab.engine.export import Options, export, script
 from lab.engine.export.contents import results_of
 from lab.engine.headless import run
 from lab.engine.plan import Lane
+from lab.engine.session import Session
 
 SMALL = Options(step=30, dpi=50)
 
@@ -75,9 +76,24 @@ def test_any_title_makes_a_script(title):
     assert held.device == "cpu"  # where it was made, not "auto"
 
 
-def test_the_script_runs_as_far_as_the_record_goes():
-    from lab.engine.session import Session
+def test_a_removed_lane_lends_its_past_but_is_not_exported(tmp_path):
+    session = Session(Experiment("booth", [Lane("sgd", lr=0.02)], steps=6))
+    session.advance()
+    session.branch("sgd", 3, {"lr": 0.05})
+    session.advance()
+    session.remove_lane("sgd")
+    assert session.recording.lanes == ["sgd~2"]
+    export(session.recording, tmp_path, ["py"], options=Options(panels=["loss"]))
+    assert "lanes=['sgd~2']" in (tmp_path / "reproduce.py").read_text()
+    run_script(tmp_path)
+    with np.load(tmp_path / "recording.npz") as theirs:
+        found = {name.split("/")[1] for name in theirs.files if name.startswith("lanes/")}
+        assert found == {"sgd~2"}
+        ours = session.recording.theta("sgd~2")
+        np.testing.assert_array_equal(theirs["lanes/sgd~2/theta"], ours)
 
+
+def test_the_script_runs_as_far_as_the_record_goes():
     session = Session(Experiment("rosenbrock", [Lane("sgd")], steps=1000))
     session.advance(7)
     assert "steps = 7\n" in script(session.recording)
