@@ -24,6 +24,7 @@ APPLICATION = 0x4C4C4142  # "LLAB"
 _LOOK_THROUGH = 64 << 20  # bytes up to which a file is checked page by page when it is opened
 
 _TABLES = f"""
+PRAGMA page_size = 16384;
 BEGIN;
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE lanes(name TEXT PRIMARY KEY, place INTEGER NOT NULL, data TEXT NOT NULL);
@@ -195,6 +196,8 @@ class LabFile:
             return self._connect_reading()
         db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
+        # How often the log moves into the file: seldom where each time waits for the disk.
+        db.execute(f"PRAGMA wal_autocheckpoint = {256 if self._lasting else 32}")
         db.execute(f"PRAGMA synchronous = {'NORMAL' if self._lasting else 'OFF'}")
         db.execute("PRAGMA busy_timeout = 500")
         return db

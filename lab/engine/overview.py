@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 BUCKET = 16
+BATCH = 8 * BUCKET  # rows that are summed up together: numpy's calls cost more than its work
 _LEVELS = (1, 4, 16, 64, 256, 1024, 4096)  # how many buckets are joined for one point
 
 
@@ -61,7 +62,8 @@ class Overview:
     def __init__(self, first: int = 0):
         """Start empty, with the first row to come at a step."""
         self._first = first
-        self._rest = np.empty((0, 3), dtype=np.float32)
+        self._rest: list[np.ndarray] = []  # rows that wait to be summed up
+        self._waiting = 0
         # (buckets, 4): low, middle's low and high, high; of the table only the first rows count
         self._view = (np.empty((64, 4), dtype=np.float32), 0)
 
@@ -72,13 +74,16 @@ class Overview:
 
     def append(self, rows: np.ndarray) -> None:
         """Add the rows (count, runs) of the steps that follow."""
-        with np.errstate(over="ignore"):  # beyond float32 is beyond any plot
-            three = np.concatenate([self._rest, summary(rows).astype(np.float32)])
-        fresh = len(three) // BUCKET
-        self._rest = three[fresh * BUCKET :]
-        if not fresh:
+        self._rest.append(rows)
+        self._waiting += len(rows)
+        if self._waiting < BATCH:
             return
-        cut = three[: fresh * BUCKET].reshape(-1, BUCKET, 3)
+        rows = np.concatenate(self._rest)
+        fresh = len(rows) // BUCKET
+        self._rest = [rows[fresh * BUCKET :].copy()]
+        self._waiting = len(self._rest[0])
+        with np.errstate(over="ignore"):  # beyond float32 is beyond any plot
+            cut = summary(rows[: fresh * BUCKET]).astype(np.float32).reshape(-1, BUCKET, 3)
         low, high = np.fmin.reduce(cut, axis=1), np.fmax.reduce(cut, axis=1)
         table, count = self._view
         if count + fresh > len(table):  # readers go on with the old one

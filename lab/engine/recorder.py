@@ -26,7 +26,7 @@ from lab.engine.snapshots import Snapshot
 
 MEMORY_BUDGET = 96 << 20  # bytes of full chunks held in memory before they go to the file
 FILE_BUDGET = 2 << 30  # bytes of chunks in the file before the widest columns are thinned
-SPILL = 8 << 20  # bytes moved to a scratch file at a time, so that no writing takes long
+SPILL = 512 << 10  # bytes moved to a scratch file at a time, so that no writing takes long
 THIN = 64 << 20  # bytes saved by thinning at a time
 _HEAD = -1  # the step under which a lane's newest state is kept
 
@@ -94,10 +94,11 @@ class Recorder:
         Raises:
             OSError: the file could not be written; what is recorded stays in memory.
         """
+        held = self._held()
         if self.path is not None:
             self._write()
-        elif (held := self._held()) > self._memory // 2:  # early, so that it can be done in parts
-            self._spill(SPILL if held <= self._memory else held)
+        elif held > self._memory // 2:  # early, so that it can be done a little at a time
+            self._spill(SPILL + max(0, held - self._memory) // 2)
         self._release()
 
     def save(self, path: Path) -> None:
@@ -179,7 +180,7 @@ class Recorder:
     # -- memory --------------------------------------------------------------------------------
 
     def _spill(self, most: int) -> None:
-        """Write full chunks to the file, the oldest first, until so many bytes are there."""
+        """Write the oldest full chunks to the file, until so many bytes are there."""
         after: list[Callable[[], Any]] = []
         with self._ready().writing() as db:
             self._write_forgotten(db, after)

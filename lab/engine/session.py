@@ -26,7 +26,7 @@ from lab.engine.schedule import NOTHING, Schedule
 from lab.engine.snapshots import Snapshot
 from lab.engine.versions import versions
 
-BURST_SECONDS = 0.002  # lanes take turns of about this length, so that they stay side by side
+ROUND_SECONDS = 0.016  # in about this time every lane has its turn, so that they stay side by side
 BURST_STEPS = 256
 PATIENCE = 0.25  # seconds between two words of progress where no window is
 KEEP_EVERY = 1.0  # seconds between two writings of the file there
@@ -412,7 +412,8 @@ class Session:
     def _burst(self, lane: RunningLane, target: int, deadline: float) -> None:
         """Let one lane step until its turn is over or a measurement is due."""
         name = lane.spec.name
-        turn = int(BURST_SECONDS / self._pace[name]) if name in self._pace else 1
+        share = ROUND_SECONDS / len(self._running)
+        turn = int(share / self._pace[name]) if name in self._pace else 1
         due = self._schedule.next_due(lane.step, target)
         stop = min(target, due, lane.step + max(1, min(BURST_STEPS, turn)))
         first, begin = lane.step, time.perf_counter()
