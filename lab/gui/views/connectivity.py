@@ -167,6 +167,8 @@ class Connectivity(Probing):
         newest = self._newest()
         if self._chosen and (newest is None or newest.step != self.state.cursor):
             self._settling.start()
+        else:
+            self._settling.stop()
         self.outdated()
 
 

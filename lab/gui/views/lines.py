@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from lab.gui.views.drawing import Drawing
 from lab.gui.views.plot import Plot
 from lab.gui.views.words import short
-from lab.palette import Theme, mixed
+from lab.palette import DARK, Theme, mixed
 
 MARKS = ((0.5, "slope"), (1.0, "bowl"))  # what the mean of T·l is on a plain slope, in a bowl
 _BINS = 14
@@ -29,6 +29,7 @@ class LinesPlot(QWidget):
         row.addWidget(self._profiles, 3)
         row.addWidget(self._counts, 2)
         self._found: Any = None
+        self._theme = DARK
         self._profiles.pointed.connect(self._read_profiles)
         self._counts.pointed.connect(self._read_counts)
 
@@ -56,34 +57,32 @@ class LinesPlot(QWidget):
         s, profiles = (np.asarray(found.arrays[k], dtype=np.float64) for k in ("s", "profiles"))
         gap = np.full((len(profiles), 1), np.nan)
         x = np.tile([*s, np.nan], len(profiles))
+        y = np.concatenate([profiles, gap], axis=1).ravel()
+        span, muted = _around(profiles), self._theme.muted
         with self._lines as lines:
-            y = np.concatenate([profiles, gap], axis=1).ravel()
-            faint = mixed(colour, self._theme.card, 0.7)
-            lines.line("profiles", x, y, faint)
-            lines.line(
-                "here",
-                [0, 0],
-                [np.nanmin(profiles), np.nanmax(profiles)],
-                self._theme.muted,
-                opacity=0.6,
-                dashed=True,
-            )
+            lines.line("profiles", x, y, mixed(colour, self._theme.card, 0.7))
+            lines.line("here", [0, 0], span, muted, opacity=0.6, dashed=True)
         lines.fade(opacity)
-        self._profiles.aim((s[0], s[-1]), _around(profiles), at_once=at_once)
+        self._profiles.aim((s[0], s[-1]), span, at_once=at_once)
+        self._draw_counts(colour, opacity, at_once=at_once)
+
+    def _draw_counts(self, colour: str, opacity: float, *, at_once: bool) -> None:
+        """The histogram of T·l, with what it is on a slope and in a bowl."""
+        low, found = MARKS[0][0], self._found
         # no line has less than its rise, which is T·l = 0.5; rounding may say a little less
-        values = np.maximum(_finite(found.total_variation) * found.radius, MARKS[0][0])
-        high = max(1.25, float(values.max(initial=0)) * 1.04)
-        counts, edges = np.histogram(values, bins=_BINS, range=(MARKS[0][0], high))
+        values = np.maximum(_finite(found.total_variation) * found.radius, low)
+        high = max(1.25, 1.04 * float(values.max(initial=0)))
+        counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
         top = 1.25 * max(1, int(counts.max()))
+        x, y = np.repeat(edges, 2), np.concatenate([[0.0], np.repeat(counts, 2), [0.0]])
         with self._bars as bars:
-            x, y = np.repeat(edges, 2), np.concatenate([[0], np.repeat(counts, 2), [0]])
-            bars.band("bars", x, np.zeros_like(x), y.astype(float), colour, 0.45)
+            bars.band("bars", x, np.zeros_like(x), y, colour, 0.45)
             bars.line("edge", x, y, colour, smooth=False)
             for value, word in MARKS:
                 bars.line(word, [value] * 2, [0, top], self._theme.muted, dashed=True)
                 bars.text(word, word, value, top, self._theme.muted, (0, 0))
         bars.fade(opacity)
-        self._counts.aim((0.9 * MARKS[0][0], high), (0, top), at_once=at_once)
+        self._counts.aim((0.9 * low, high), (0, top), at_once=at_once)
 
     def _read_profiles(self, x: float, y: float) -> None:
         """Tell how the loss differs between lines at this distance."""

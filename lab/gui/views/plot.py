@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtGui import QHideEvent, QMouseEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel
 
 from lab.gui.theme import CAPTION_POINTS, number_font
@@ -212,6 +212,7 @@ class Plot(pg.PlotWidget):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Give the ranges back to the plot."""
         super().mouseDoubleClickEvent(event)
+        event.accept()
         if self._goal is not None:
             self._free = False
             self._go(self._goal)
@@ -261,6 +262,17 @@ class Plot(pg.PlotWidget):
         super().resizeEvent(event)
         if event is not None:  # pyqtgraph calls this without one while it is being made
             self._place_words()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be where the ranges were to go meanwhile."""
+        super().showEvent(event)
+        if self._goal is not None and not self._free:
+            self._go(self._goal)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing moves while nobody can see it."""
+        self._easing.stop()
+        super().hideEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         """The mouse is gone."""

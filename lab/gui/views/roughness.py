@@ -91,7 +91,7 @@ class Roughness(LaneProbing):
     def _draw_along(self, fresh: bool) -> None:
         """Index and mean of all visible lanes."""
         lanes = self.ordered()
-        end = reach(self.recording.head, self.recording.experiment.steps)
+        end = reach(self.bridge.frame.head, self.bridge.frame.target)
         key = self._measured.count, lanes, end
         if key != self._along_key and self._pace.allows(fresh):
             self._along_key = key

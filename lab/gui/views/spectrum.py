@@ -109,7 +109,7 @@ class Spectrum(LaneProbing):
     def _draw_along(self, fresh: bool) -> None:
         """The largest eigenvalues of all visible lanes against steps."""
         lanes = self.ordered()
-        end = reach(self.recording.head, self.recording.experiment.steps)
+        end = reach(self.bridge.frame.head, self.bridge.frame.target)
         specs = tuple(self.recording.records[lane].spec for _, lane in lanes)
         key = self._measured.count, lanes, end, specs
         if key != self._along_key and self._pace.allows(fresh):
