@@ -87,18 +87,11 @@ def check_sense(session: Any) -> None:
     Raises:
         ValueError: a problem that is not finite in its own window, or a start outside of it.
     """
-    about = session.recording.header["problem"]
-    if about["trouble"]:
-        raise ValueError(f"problem: {about['trouble']}")
-    for lane in session.experiment.lanes if about["window"] else ():
-        for start in lane.start or ():
-            pairs = zip(start, about["window"], strict=True)
-            if not all(low <= value <= high for value, (low, high) in pairs):
-                place = ", ".join(f"{value:g}" for value in start)
-                window = ", ".join(f"{low:g} to {high:g}" for low, high in about["window"])
-                raise ValueError(
-                    f"lane {lane.name!r}: start ({place}) lies outside the window ({window})"
-                )
+    from lab.engine.starts import check_starts
+
+    if trouble := session.recording.header["problem"]["trouble"]:
+        raise ValueError(f"problem: {trouble}")
+    check_starts(session.experiment, session.problem)
 
 
 def assign(data: dict[str, Any], key: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """Measurements that the window asks for by hand: the landscape, and any probe at any step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def surface(
     run: int = 0,
     step: int = 0,
     seed: int = 0,
+    on: Plane | None = None,
 ) -> Job:
     """The loss on a plane.
 
@@ -43,6 +45,7 @@ def surface(
         run: which run of it.
         step: at which step.
         seed: of random directions.
+        on: a plane that was found before, so that only its window is new.
 
     Returns:
         The job; native surfaces are cheap and not kept on record.
@@ -53,6 +56,9 @@ def surface(
     problem = session.problem
     check_name(plane, PLANES, "plane")
     place = {"dtype": torch.float64, "device": "cpu"}
+    if on is not None:
+        steps = on_grid(problem, _placed(on, session), window, points)
+        return Job("surface", lane, step, steps, record=_surface_record)
     if plane != "native":
         steps = _plane_surface(session, plane, window, points, lane, run, step, seed)
         return Job("surface", lane, step, steps, record=_surface_record)
@@ -186,6 +192,13 @@ def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: in
     if kind == "random":
         return random_plane(problem, center, seed=seed)
     return (yield from eigen_plane.steps(problem, center, seed=seed))
+
+
+def _placed(plane: Plane, session: Session) -> Plane:
+    """A plane whose tensors may have become numpy arrays, on the session's device again."""
+    center, basis = plane.tensors()
+    center, one, two = (row.to(session.device) for row in (center, *basis))
+    return replace(plane, center=center, d1=one, d2=two)
 
 
 def _sight(session: Session, lane: str, step: int, runs: set[int] | None) -> tuple[int, Sight]:

@@ -65,16 +65,17 @@ class Bridge(QObject):
 
     @Slot()
     def look(self) -> None:
-        """One frame: tell what happened, then what is new, then let views draw."""
-        for happened in self._worker.news():
-            self._tell(happened)
-        frame = self._worker.frame()
-        before, self.frame = self.frame, frame
+        """One frame: tell what is new, then what happened, then let views draw."""
+        before = self.frame
+        self.frame, news = self._worker.look()
+        frame = self.frame
         if frame.recording is not before.recording:
             self.recording_changed.emit(frame.recording)
         if frame.recording is not None and frame.recording.experiment is not self._experiment:
             self._experiment = frame.recording.experiment
             self.experiment_changed.emit(self._experiment)
+        for happened in news:
+            self._tell(happened)
         if frame is not before:
             self.frame_changed.emit(frame)
         self._count += 1

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lab.engine.engine import Engine
 from lab.engine.messages import Command, Frame, Happened
-from lab.engine.worker import Engine
 
 
 class InlineWorker:
@@ -41,18 +41,14 @@ class InlineWorker:
         self._commands.append(Command(name, args, key, self._count))
         return self._count
 
-    def frame(self) -> Frame:
-        """Take a turn, and say what the window should show."""
+    def look(self) -> tuple[Frame, list[Happened]]:
+        """Take a turn, and say what the window should show and what happened."""
         if self._started:
             commands, self._commands = self._commands, []
             news, _ = self._engine.serve(commands)
             self._news += news
-        return self._engine.frame()
-
-    def news(self) -> list[Happened]:
-        """Everything that happened since the last call."""
         news, self._news = self._news, []
-        return news
+        return self._engine.frame(), news
 
     def close(self) -> bool:
         """Write what is recorded."""

@@ -7,6 +7,7 @@ from toys import entries
 
 import lab
 from lab.engine import requests
+from lab.engine.analysis.base import to_numpy
 from lab.engine.session import Session
 
 
@@ -152,3 +153,63 @@ def test_precision_of_the_session():
     job = requests.make(made, "probe", {"name": "toy_where", "lane": "adam", "step": 1})
     next(job.steps)
     assert next(job.steps).partial.dtype == torch.float32
+
+
+def shared(made: Session, **options):
+    """What is shared at the end of a surface asked for."""
+    told = []
+    job = requests.make(made, "surface", options)
+    job.key, job.share = ("surface",), lambda key, done, value: told.append((done, value))
+    made.ask(job)
+    made.jobs.work()
+    assert told[-1][0] == 1.0
+    return told[-1][1]
+
+
+def network(**changes) -> Session:
+    lanes = [lab.Lane("sgd", lr=0.1), lab.Lane("adam", lr=0.01)]
+    values = {"lanes": lanes, "steps": 6, "device": "cpu", **changes}
+    made = Session(lab.Experiment({"name": "moons_mlp", "widths": [4]}, **values))
+    made.run()
+    return made
+
+
+def test_native_surface_is_that_of_the_problem_and_not_on_record():
+    made = session()
+    found = shared(made, plane="native", window=((-1.0, 1.0), (0.0, 2.0)), points=5)
+    expected = made.problem.value([[x, y] for y in found.y.tolist() for x in found.x.tolist()])
+    assert np.allclose(found.loss.numpy().ravel(), expected)
+    assert made.recording.probe("surface") == []
+
+
+@pytest.mark.parametrize("plane", ["random", "pca", "eigen"])
+def test_planes_go_on_record_with_the_ground_they_stand_on(plane):
+    made = network()
+    found = shared(made, plane=plane, points=5, lane="sgd", step=6)
+    (result,) = made.recording.probe("surface")
+    assert result.kind == plane
+    assert np.array_equal(result.loss, found.loss)
+    x, y = float(found.x[1]), float(found.y[2])
+    theta = result.center + x * result.d1 + y * result.d2
+    assert result.loss[2, 1] == pytest.approx(float(made.problem.value(theta)), rel=1e-4)
+
+
+def test_another_window_of_a_plane_that_was_found():
+    made = network()
+    first = to_numpy(shared(made, plane="pca", points=3, step=6))
+    window = ((-0.5, 0.5), (0.0, 1.0))
+    again = shared(made, plane="pca", points=3, window=window, on=first.plane)
+    assert again.plane.text == first.plane.text
+    for name in ("center", "d1", "d2"):
+        assert np.array_equal(getattr(again.plane, name), getattr(first.plane, name))
+    assert (again.x.tolist(), again.y.tolist()) == ([-0.5, 0.0, 0.5], [0.0, 0.5, 1.0])
+
+
+def test_plane_through_points_needs_three():
+    with pytest.raises(ValueError, match="three lanes"):
+        list(requests.make(network(), "surface", {"plane": "points", "points": 3}).steps)
+
+
+def test_unknown_plane_is_named():
+    with pytest.raises(ValueError, match="did you mean 'pca'"):
+        requests.make(session(), "surface", {"plane": "pcaa"})

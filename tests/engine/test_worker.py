@@ -1,14 +1,11 @@
-"""The engine's thread: commands, the play head, what is told and what is published."""
+"""The engine's thread: what is posted, published and left behind."""
 
 import threading
 import time
 
-import numpy as np
-import pytest
-
 import lab
-from lab.engine.messages import Command, Happened
-from lab.engine.worker import Engine, Worker
+from lab.engine.messages import Happened
+from lab.engine.worker import Worker
 
 
 def experiment(**changes) -> lab.Experiment:
@@ -17,225 +14,17 @@ def experiment(**changes) -> lab.Experiment:
     return lab.Experiment("rosenbrock", **values)
 
 
-def serve(engine: Engine, *commands: tuple) -> list[Happened]:
-    """Post commands and take turns until there is nothing left to do."""
-    posted = [Command(name, args) for name, *args in commands]
-    news, wait = engine.serve([Command(c.name, tuple(c.args)) for c in posted])
-    while wait == 0:
-        more, wait = engine.serve([])
-        news += more
-    return news
-
-
-@pytest.fixture
-def engine():
-    made = Engine()
-    serve(made, ("open", experiment(), 1), ("speed", float("inf")))
-    yield made
-    made.close()
-
-
-def kinds(news: list[Happened]) -> list[str]:
-    return [happened.kind for happened in news]
-
-
-def test_opens_at_the_start(engine):
-    frame = engine.frame()
-    assert (frame.position, frame.head, frame.target, frame.playing) == (0, 0, 60, False)
-    assert frame.recording.lanes == ["adam", "sgd"]
-
-
-def test_plays_to_the_end_and_stops(engine):
-    serve(engine, ("play",))
-    frame = engine.frame()
-    assert (frame.position, frame.head, frame.playing) == (60, 60, False)
-
-
-def test_numbers_are_those_of_a_headless_run(engine):
-    serve(engine, ("step", 7), ("play",))
-    expected = lab.run(experiment())
-    for lane in expected.lanes:
-        assert np.array_equal(engine.frame().recording.theta(lane), expected.theta(lane))
-
-
-def test_at_the_end_play_begins_again_without_computing(engine):
-    serve(engine, ("play",))
-    counts = engine.frame().recording.scalar("adam", "gradient_evaluations")[-1, 0]
-    engine.serve([Command("speed", (10.0,)), Command("play")])
-    assert engine.frame().playing
-    assert engine.frame().position < 60
-    assert engine.frame().recording.scalar("adam", "gradient_evaluations")[-1, 0] == counts
-
-
-def test_steps_forward_and_back(engine):
-    for count in (1, 1, -1):
-        serve(engine, ("step", count))
-    assert engine.frame().position == 1
-    assert engine.frame().head == 2
-    serve(engine, ("step", -5))
-    assert engine.frame().position == 0
-
-
-def test_seeking_ahead_computes_up_to_there(engine):
-    serve(engine, ("seek", 25))
-    assert (engine.frame().position, engine.frame().head) == (25, 25)
-
-
-def test_seeking_past_the_end_makes_the_run_longer(engine):
-    serve(engine, ("seek", 90))
-    assert engine.frame().target == 90
-    assert engine.session.experiment.steps == 90
-
-
-def test_speed_paces_the_play_head(engine):
-    engine.serve([Command("speed", (200.0,)), Command("play")])
-    began = time.perf_counter()
-    while engine.frame().playing:
-        engine.serve([])
-    took = time.perf_counter() - began
-    assert 60 / 200 * 0.9 < took  # never faster than asked for
-
-
-def test_pause_stops_where_the_foremost_lane_is(engine):
-    engine.serve([Command("play")])
-    serve(engine, ("pause",))
-    frame = engine.frame()
-    assert not frame.playing
-    assert frame.position == frame.head == engine.session.front
-
-
-@pytest.mark.parametrize(
-    ("command", "part"),
-    [
-        (("open", "missing.toml", 2), "missing.toml"),
-        (("open", "missing.lab", 2), "missing.lab"),
-        (("speed", 0), "above 0"),
-        (("speed", float("nan")), "above 0"),
-        (("turn", "adam", "lr", -1.0), "lr"),
-        (("turn", "nobody", "lr", 1.0), "nobody"),
-        (("call", "branch", "adam", 99), "99"),
-        (("ask", "surfaces", ("k",), {}), "surface"),
-        (("save", "/no/such/folder/x.lab"), "No such file"),
-    ],
-)
-def test_what_is_wrong_is_one_sentence(engine, command, part):
-    before = engine.session
-    (answer,) = [h for h in serve(engine, command) if h.kind == "refused"]
-    assert part in answer.value
-    assert "\n" not in answer.value
-    assert answer.details
-    assert engine.session is before
-
-
-def test_nothing_open_is_said(engine):
-    empty = Engine()
-    assert "no experiment" in serve(empty, ("play",))[0].value
-    assert empty.frame().recording is None
-
-
-def test_knob_turned_at_the_head_is_an_event(engine):
-    serve(engine, ("seek", 10), ("turn", "adam", "lr", 0.5), ("play",))
-    events = [e for e in engine.frame().recording.events if e.kind == "knob"]
-    assert [(e.step, e.lane, dict(e.data)) for e in events] == [(10, "adam", {"lr": 0.5})]
-    expected = lab.run(engine.session.experiment)
-    assert np.array_equal(expected.theta("adam"), engine.frame().recording.theta("adam"))
-
-
-def test_a_lane_run_again_catches_up_while_nothing_plays(engine):
-    serve(engine, ("seek", 30))
-    spec = engine.session.experiment.lane("sgd").replace(start=[[0.5, 0.5]])
-    serve(engine, ("call", "restart_lane", spec))
-    assert engine.frame().position == 30
-    assert engine.frame().head == 30
-    assert np.allclose(engine.frame().recording.theta("sgd")[0], 0.5)
-
-
-def test_sessions_can_be_shown_again_and_let_go(engine):
-    first = engine.session
-    serve(engine, ("seek", 5), ("open", experiment(seed=3), 2))
-    assert engine.frame().position == 0
-    serve(engine, ("switch", 1, 5))
-    assert engine.session is first
-    assert engine.frame().position == 5
-    serve(engine, ("keep_only", (1,)))
-    assert "refused" in kinds(serve(engine, ("switch", 2)))
-
-
-def test_recording_grows_in_a_file_and_is_whole_after_closing(tmp_path):
-    engine = Engine()
-    path = tmp_path / "growing.lab"
-    serve(engine, ("open", experiment(), 1, str(path)), ("speed", float("inf")), ("play",))
-    theta = engine.frame().recording.theta("adam").copy()
-    engine.close()
-    assert np.array_equal(lab.open(path).theta("adam"), theta)
-
-
-def test_opened_recording_goes_on_where_it_ended(tmp_path):
-    path = tmp_path / "half.lab"
-    lab.run(experiment(steps=30)).save(path)
-    engine = Engine()
-    serve(engine, ("open", str(path), 1), ("speed", float("inf")))
-    assert engine.frame().position == 30
-    serve(engine, ("call", "set_steps", 60), ("play",))
-    assert np.array_equal(
-        engine.frame().recording.theta("sgd"), lab.run(experiment()).theta("sgd")
-    )
-    engine.close()
-
-
-def test_recording_of_unknown_entries_can_be_looked_at_only(tmp_path, monkeypatch):
-    from lab.engine import catalogue
-
-    path = tmp_path / "foreign.lab"
-    lab.run(experiment()).save(path)
-    monkeypatch.delitem(catalogue._entries["optimizer"], "sgd")
-    engine = Engine()
-    (opened,) = [h for h in serve(engine, ("open", str(path), 1)) if h.kind == "done"]
-    assert "sgd" in opened.value
-    assert engine.frame().head == 60
-    (answer,) = serve(engine, ("call", "branch", "adam", 5))
-    assert "not continued" in answer.value
-    engine.close()
-
-
-def test_surface_asked_for_is_shared_and_not_recorded(engine):
-    serve(engine, ("ask", "surface", ("surface",), {"plane": "native", "points": 33}))
-    partial = engine.frame().partials[("surface",)]
-    assert partial.done == 1
-    assert isinstance(partial.value.loss, np.ndarray)
-    assert partial.value.loss.shape == (33, 33)
-    assert engine.frame().recording.results == []
-
-
-def test_measurement_that_fails_is_told_and_the_rest_goes_on(engine):
-    options = {"out": "/proc/none", "formats": ["toml"]}
-    news = serve(engine, ("ask", "export", ("export",), options), ("play",))
-    assert "trouble" in kinds(news)
-    assert engine.frame().head == 60
-
-
-def test_file_that_cannot_be_written_is_said_once(engine, monkeypatch):
-    def full(self):
-        raise OSError(28, "No space left on device", "x.lab")
-
-    monkeypatch.setattr("lab.engine.recorder.Recorder.keep", full)
-    monkeypatch.setattr("lab.engine.worker.KEEP_EVERY", 0.0)
-    news = serve(engine, ("play",))
-    troubles = [h.value for h in news if h.kind == "trouble"]
-    assert len(troubles) == 1
-    assert "No space left" in troubles[0]
-    assert engine.frame().head == 60
-
-
 def wait_for(worker: Worker, condition, seconds: float = 60.0) -> list[Happened]:
-    """Look at a worker until a condition holds; returns the news."""
+    """Look at a worker until a frame fulfils a condition; returns the news up to it."""
     news, until = [], time.monotonic() + seconds
     pause = threading.Event()
-    while not condition():
-        news += worker.news()
+    while True:
+        frame, more = worker.look()
+        news += more
+        if condition(frame):
+            return news
         assert time.monotonic() < until, "the worker did not get there"
         pause.wait(0.001)
-    return news + worker.news()
 
 
 def test_thread_runs_publishes_and_ends():
@@ -244,7 +33,7 @@ def test_thread_runs_publishes_and_ends():
     worker.post("open", experiment(steps=400), 1)
     worker.post("speed", float("inf"))
     worker.post("play")
-    news = wait_for(worker, lambda: worker.frame().head == 400)
+    news = wait_for(worker, lambda frame: frame.head == 400)
     assert news[0].kind == "ready"
     assert "adam" in news[0].value["optimizer"]
     assert worker.close()
@@ -266,13 +55,6 @@ def test_closing_in_the_middle_of_work_writes_what_is_there(tmp_path):
     worker.post("open", experiment(steps=10_000_000), 1, str(path))
     worker.post("speed", float("inf"))
     worker.post("play")
-    wait_for(worker, lambda: worker.frame().head > 200)
+    wait_for(worker, lambda frame: frame.head > 200)
     assert worker.close()
     assert lab.open(path).head > 200
-
-
-def test_fault_in_a_turn_pauses_and_is_told(engine, monkeypatch):
-    monkeypatch.setattr(engine.session, "advance", lambda *a: 1 / 0)
-    news = serve(engine, ("play",))
-    assert any(h.kind == "trouble" and "ZeroDivisionError" in h.value for h in news)
-    assert not engine.frame().playing
