@@ -28,7 +28,8 @@ PRAGMA page_size = 16384;
 BEGIN;
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE lanes(name TEXT PRIMARY KEY, place INTEGER NOT NULL, data TEXT NOT NULL);
-CREATE TABLE chunks(id INTEGER PRIMARY KEY, lane TEXT NOT NULL, quantity TEXT NOT NULL,
+CREATE TABLE chunks(id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: readers keep rows
+    lane TEXT NOT NULL, quantity TEXT NOT NULL,
     first INTEGER NOT NULL, last INTEGER NOT NULL, stride INTEGER NOT NULL,
     sealed INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE INDEX chunk_place ON chunks(lane, quantity, first);

@@ -152,6 +152,8 @@ class LaneRecord:
             rows.setflags(write=False)
             return np.concatenate([before[0], after[0]]), rows
         column = self._column(name)
+        if column is None and self.parent and not self.columns:  # a branch that is yet to begin
+            return self.parent.read(name, 0, 0)
         if column is None:
             raise ValueError(
                 f"lane {self.spec.name!r} has no {name!r} on record; there are: "
@@ -178,7 +180,7 @@ class LaneRecord:
             points: about how many points are wanted; spikes survive.
 
         Returns:
-            The curve with its band over runs.
+            The curve with its band over runs; a long one may begin a little before the start.
         """
         stop = min(stop, self.head + 1)
         if self.parent and start < self.first:
@@ -195,7 +197,7 @@ class LaneRecord:
                 return curve
             return joined([curve, self.curve(name, end, stop, max(2, points // 4))])
         steps, rows = self.read(name, start, stop)
-        low, middle, high = summary(rows.reshape(len(rows), -1)).T
+        low, middle, high = summary(rows[:, None] if rows.ndim == 1 else rows).T
         return Curve(steps, low, middle, high)
 
     def _column(self, name: str) -> Column | None:
