@@ -96,6 +96,13 @@ def check_memory(needed: int, device: torch.device, what: str) -> None:
         )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on a GPU or in the machine itself."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
 def bytes_text(count: float) -> str:
     """A number of bytes as people write it, for example '3.1 MB'."""
     for unit in ("B", "kB", "MB", "GB"):

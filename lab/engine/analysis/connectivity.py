@@ -19,7 +19,7 @@ from lab.engine.analysis.base import (
     check_count,
     check_positive,
 )
-from lab.engine.analysis.sampling import points_in_block, values_at
+from lab.engine.analysis.sampling import in_blocks, points_in_block, values_and_metrics_at
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
 
@@ -136,18 +136,19 @@ def _along(problem: Problem, bends: torch.Tensor, points: int, done: int = 0) ->
     metrics: dict[str, torch.Tensor] = {}
     length, before = 0.0, bends[:1]
     block = max(1, points_in_block(problem, bends) // 4)  # value and metrics, without short cuts
-    for first in range(0, points, block):
-        part = slice(first, first + block)
+
+    def work(part: slice) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        return values_and_metrics_at(problem, weights[part] @ bends)
+
+    for part, (values, found) in in_blocks(work, points, block):
+        loss[part] = values
+        for name, metric in found.items():
+            metrics.setdefault(name, torch.empty_like(t))[part] = metric
         theta = weights[part] @ bends
-        loss[part] = values_at(problem, theta)
-        with torch.no_grad():
-            found = problem.metrics(theta)
-        for name, values in found.items():
-            metrics.setdefault(name, torch.empty_like(t))[part] = values
         joined = torch.cat([before, theta])
         length += float(torch.linalg.vector_norm(joined.diff(dim=0), dim=1).sum())
         before = theta[-1:]
-        yield Progress((done + min(part.stop, points)) / (done + points))
+        yield Progress((done + part.stop) / (done + points))
     mean = (loss[0] + loss[-1]) / 2
     chord = (1 - t) * loss[0] + t * loss[-1]
     return Path(

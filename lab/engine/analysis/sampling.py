@@ -6,12 +6,17 @@ make rounding differ from run to run. Gradient bookkeeping is switched off insid
 never across a `yield`: what runs between two slices must find torch as it left it.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 
+from lab.engine.device import is_out_of_memory
 from lab.engine.problem import Problem
 
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 _POINT_WORK = 300_000_000  # multiplications in a block of points
 _VECTOR_WORK = 20_000_000  # the same in a block of Hessian products: beyond it, a loop is as fast
 _MOST_POINTS = {"surface": 8192, "function": 256, "network": 128}  # whatever the multiplications
@@ -24,6 +29,14 @@ def values_at(problem: Problem, theta: torch.Tensor) -> torch.Tensor:
     """Values (n,) at points (n, dim), on all data, without a graph."""
     with torch.no_grad():
         return problem.evaluate(theta)
+
+
+def values_and_metrics_at(
+    problem: Problem, theta: torch.Tensor
+) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+    """Values (n,) and the problem's metrics, each (n,), at points (n, dim), on all data."""
+    with torch.no_grad():
+        return problem.evaluate(theta), problem.metrics(theta)
 
 
 def values_on_plane(
@@ -43,13 +56,45 @@ def values_on_plane(
     Yields:
         Which points, and their values.
     """
-    block = points_in_block(problem, center)
     d1, d2 = directions[0], directions[-1]
-    for first in range(0, len(coordinates), block):
-        part = slice(first, min(first + block, len(coordinates)))
+
+    def values(part: slice) -> torch.Tensor:
         a = coordinates[part, 0].contiguous()
         b = coordinates[part, 1].contiguous() if len(directions) > 1 else torch.zeros_like(a)
-        yield part, problem.plane_values(center, d1, d2, a, b)
+        return problem.plane_values(center, d1, d2, a, b)
+
+    yield from in_blocks(values, len(coordinates), points_in_block(problem, center))
+
+
+def in_blocks(work: Callable[[slice], T], count: int, block: int) -> Iterator[tuple[slice, T]]:
+    """Do work on `count` things, a block at a time; where memory runs out, in smaller blocks.
+
+    Args:
+        work: is handed which things to work on; done again in halves where memory ran out.
+        count: how many things there are.
+        block: how many are tried at once.
+
+    Yields:
+        Which things, and what the work gave.
+
+    Raises:
+        MemoryError: there is not even enough for one thing.
+    """
+    first = 0
+    while first < count:
+        part = slice(first, min(first + block, count))
+        try:
+            found = work(part)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if block == 1:
+                raise MemoryError("there is not enough memory for a single point") from error
+            block = max(1, block // 2)
+            _LOG.warning("memory ran out: going on with %d points at a time", block)
+            continue
+        yield part, found
+        first = part.stop
 
 
 def points_in_block(problem: Problem, like: torch.Tensor) -> int:

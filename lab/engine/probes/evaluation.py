@@ -1,11 +1,12 @@
 """Loss and metrics on all data: what a run on mini-batches is really worth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from lab.engine.analysis.base import Progress, Steps
-from lab.engine.analysis.sampling import points_in_block, values_at
+from lab.engine.analysis.sampling import in_blocks, points_in_block, values_and_metrics_at
 from lab.engine.catalogue import register
 from lab.engine.probes.base import Measurement, Probe, Sight
 from lab.engine.problem import Problem
@@ -23,16 +24,16 @@ class Evaluation(Probe):
         """Evaluate the runs that go on, a block at a time."""
         rows = sight.theta
         arrays = {"loss": rows.new_full((len(rows),), torch.nan)}
-        block = points_in_block(problem, rows)
         alive = sight.alive
-        for first in range(0, len(alive), block):
-            part = alive[first : first + block]
-            arrays["loss"][part] = values_at(problem, rows[part])
-            with torch.no_grad():
-                found = problem.metrics(rows[part])
-            for name, values in found.items():
+
+        def work(part: slice) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+            return values_and_metrics_at(problem, rows[alive[part]])
+
+        for part, (loss, metrics) in in_blocks(work, len(alive), points_in_block(problem, rows)):
+            arrays["loss"][alive[part]] = loss
+            for name, values in metrics.items():
                 empty = torch.full_like(arrays["loss"], torch.nan)
-                arrays.setdefault(name, empty)[part] = values.to(rows)
-            yield Progress(min(1.0, (first + block) / len(alive)))
+                arrays.setdefault(name, empty)[alive[part]] = values.to(rows)
+            yield Progress(part.stop / len(alive))
         info = {"evaluations": len(alive), "data": problem.data_text}
         return Measurement({name: array.cpu().numpy() for name, array in arrays.items()}, info)
