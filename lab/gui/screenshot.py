@@ -9,12 +9,15 @@ same lab is the same.
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.engine.engine import Engine
 from lab.engine.messages import Command, Frame, Happened
+
+REST = 1.5  # seconds in which ranges come to rest
 
 
 class InlineWorker:
@@ -96,9 +99,8 @@ def _take(options: argparse.Namespace) -> None:
     window.bridge.post("play")
     _until(app, lambda: _is_done(window.bridge.frame))
     window.running.go_to(min(options.step, window.bridge.frame.head))
-    for _ in range(20):
-        app.processEvents()
-        window.bridge.look()
+    rest = time.monotonic() + REST
+    _until(app, lambda: time.monotonic() > rest and window.bridge.frame.job is None)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     window.grab().save(str(options.out))
     window.close()

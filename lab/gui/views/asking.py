@@ -82,5 +82,5 @@ class Asking(QFrame):
         if step is None:  # under the words in the middle of an empty plot
             self.move((room.width() - self.width()) // 2, int(0.7 * room.height()))
         else:
-            self.move(room.width() - self.width() - 12, 4)
+            self.move(room.width() - self.width() - 6, 4)
         self.raise_()

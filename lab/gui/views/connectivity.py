@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QToolButton, QVBoxLayout, QWidget
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.theme import CAPTION_POINTS
+from lab.gui.views.asking import STALE
 from lab.gui.views.measured import Measured
 from lab.gui.views.path_plot import Ends, PathPlot
 from lab.gui.views.probing import Probing
@@ -85,9 +86,13 @@ class Connectivity(Probing):
         found = self._newest()
         pair = self._chosen or (_ends(found) if found is not None else tuple(self._runs[:2]))
         self._show_pair(pair)
-        self._plot.set_note("" if found is not None else self.reason())
+        waits = self.waits(found)
         if found is not None:
             self._draw_path(found, pair)
+        elif waits:
+            self._plot.fade(STALE)
+        if not waits:
+            self._plot.set_note("" if found is not None else self.reason())
         self.tell(found, _about(found), offered=not self._settling.isActive())
         entries, corner = self._plot.legend() if found is not None else ([], "top right")
         self._plot.set_legend(entries, corner, 34 if self._asking.isVisibleTo(self) else 8)

@@ -9,12 +9,11 @@ from PySide6.QtGui import QFontMetrics
 
 from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.gui.views.drawing import Drawing
-from lab.gui.views.limits import Limit
+from lab.gui.views.limits import FAR, Limit
 from lab.gui.views.plot import LEFT_WIDTH, Plot
 from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
-FAR = 2.5  # a limit beyond this many times the largest eigenvalue is named, not drawn
 ROWS = 6  # lanes that are drawn one above the other, at most
 MOST_NAME = 90  # pixels of a lane's name
 NAMED = 4  # up to so many eigenvalues in a row have their value beside them
@@ -76,6 +75,10 @@ class SpectrumPlot(Plot):
         drawing.fade(opacity)
         self.aim(self._x_range(), y, at_once=moved)
 
+    def fade(self, opacity: float) -> None:
+        """Let what is drawn fade, because it is not new any more."""
+        self._drawing.fade(opacity)
+
     def _set_axis(self, smooth: bool) -> None:
         """The left axis: decades of a density, or the names of the lanes."""
         axis = self.getPlotItem().getAxis("left")
@@ -127,6 +130,8 @@ class SpectrumPlot(Plot):
         grid = np.asarray(found.grid, dtype=np.float64)
         density = np.asarray(found.density, dtype=np.float64)
         error = np.nan_to_num(np.asarray(found.error, dtype=np.float64))
+        if not np.isfinite(density).any():
+            return 0.0, 1.0
         single = 1 / (found.dim * found.sigma * np.sqrt(2 * np.pi))  # height of one eigenvalue
         floor = np.floor(np.log10(single)) - 1
         middle = _log(density, floor)
@@ -186,7 +191,7 @@ class SpectrumPlot(Plot):
                 np.asarray(one.result.arrays[k]) for k in ("eigenvalues", "residuals")
             )
             near = int(np.argmin(np.abs(np.nan_to_num(values, nan=np.inf) - x)))
-            if abs(values[near] - x) < 0.03 * wide:
+            if abs(values[near] - x) < 0.03 * wide:  # not so for NaN
                 accuracy = f"± {short(float(residuals[near]), 1)}"
                 rows.append((dot(one.colour), one.title, short(float(values[near])), accuracy))
         if not rows and "density" in self._shown[0].result.arrays:

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("grad_norm", "|grad|", "Length of the gradient there"),
     Column("best", "best loss", "The lowest loss up to there"),
     Column("lambda_max", "λmax", "Largest Hessian eigenvalue of run 1, newest spectrum", 66, True),
-    Column("limit", "2/η", "The largest curvature that the step size can stand", 62, True),
+    Column("limit", "limit", "The largest curvature the steps can stand: 2/η and so on", 62, True),
     Column("metric", "", "On all data, from the newest evaluation", 68, True),
     Column("gradient_evaluations", "gradients", "Gradients of a run computed up to there", 70),
     Column("seconds", "seconds", "Time the lane itself took up to there", 70),

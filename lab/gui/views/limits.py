@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+FAR = 2.5  # a limit beyond this many times the largest eigenvalue is named, not drawn
 GRADIENT_RULES = ("sgd", "momentum", "nesterov", "torch.optim.SGD")
 
 

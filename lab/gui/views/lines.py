@@ -66,6 +66,11 @@ class LinesPlot(QWidget):
         self._profiles.aim((s[0], s[-1]), span, at_once=at_once)
         self._draw_counts(colour, opacity, at_once=at_once)
 
+    def fade(self, opacity: float) -> None:
+        """Let what is drawn fade, because it is not new any more."""
+        self._lines.fade(opacity)
+        self._bars.fade(opacity)
+
     def _draw_counts(self, colour: str, opacity: float, *, at_once: bool) -> None:
         """The histogram of T·l, with what it is on a slope and in a bowl."""
         low, found = MARKS[0][0], self._found

@@ -74,6 +74,10 @@ class PathPlot(Plot):
                 self._entries[i] = (colour, f"{word}, {told}")
         self.aim((-0.04, 1.04), (low, high), at_once=at_once)
 
+    def fade(self, opacity: float) -> None:
+        """Let what is drawn fade, because it is not new any more."""
+        self._drawing.fade(opacity)
+
     def legend(self) -> tuple[list[tuple[str, str]], str]:
         """Colours and words of the curves, and the corner where they hide least of them."""
         (left, right), (low, high) = self._goal

@@ -18,7 +18,7 @@ LEFT_WIDTH = 60  # of the left axis, the same in all plots, so that their time a
 BOTTOM_HEIGHT = 34
 SHORTEST_AXIS = 40  # steps that a time axis shows at least
 
-_BEYOND = 9  # pixels
+_BEYOND = 11  # pixels
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -86,7 +86,7 @@ class Plot(pg.PlotWidget):
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)
-        item.setContentsMargins(4, 8, 10, 2)
+        item.setContentsMargins(4, 8, 12, 2)
         item.setLogMode(y=log_y)
         item.getAxis("left").setWidth(LEFT_WIDTH)
         item.getAxis("bottom").setHeight(BOTTOM_HEIGHT)
@@ -170,7 +170,10 @@ class Plot(pg.PlotWidget):
             y: low and high end; logarithms to base ten on a logarithmic axis.
             at_once: go there now (another quantity is drawn); the user's own zoom is forgotten.
         """
-        first, self._goal = self._goal is None, np.array([x, y], dtype=np.float64)
+        goal = np.array([x, y], dtype=np.float64)
+        if not np.isfinite(goal).all():
+            return
+        first, self._goal = self._goal is None, goal
         if at_once:
             self._free = False
         if first or at_once:

@@ -1,5 +1,6 @@
 """What the views of measurements have in common: results, their age, and asking for new ones."""
 
+import time
 from abc import abstractmethod
 from typing import Any
 
@@ -15,6 +16,7 @@ from lab.gui.views.measured import Measured
 from lab.palette import Theme
 
 EARLY = "Nothing was measured up to this step."
+PATIENCE = 3.0  # seconds that a picture stays, faded, while new results are on their way
 
 
 class Probing(View):
@@ -42,6 +44,7 @@ class Probing(View):
         self._asking = Asking(self.probe, self)
         self._asking.asked.connect(self._ask)
         self._seen: Any = None
+        self._there = float("-inf")  # when there was something to draw
 
     @abstractmethod
     def wish(self) -> dict[str, Any] | None:
@@ -76,6 +79,25 @@ class Probing(View):
         """A picture fades where the cursor stands and something else was measured."""
         standing = not self.bridge.frame.playing
         return STALE if standing and result.step != self.state.cursor else 1.0
+
+    def waits(self, there: Any) -> bool:
+        """Whether the picture should stay, faded, because new results are on their way.
+
+        That is so for a while after everything measured was dropped: a lane is run again, or
+        another experiment with the same measurement was opened.
+
+        Args:
+            there: what there is to draw, empty or None for nothing.
+        """
+        now = time.monotonic()
+        if there:
+            self._there = now
+            return False
+        planned = any(plan.name == self.probe for plan in self.recording.experiment.probes)
+        waits = planned and bool(self.lanes()) and now - self._there < PATIENCE
+        if waits:
+            self.outdated()  # look again, be it only to find that patience has ended
+        return waits
 
     def reason(self) -> str:
         """Why there is nothing to see."""

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
+from lab.gui.views.asking import STALE
 from lab.gui.views.lines import MARKS, LinesPlot
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
@@ -28,7 +29,7 @@ class Roughness(LaneProbing):
     name = "roughness"
     title = "Roughness index"
     export_name = "roughness"
-    every = 2
+    every = 3
     probe = "roughness"
     empty = (
         "The roughness index along the run appears here: tick “Roughness index” under “Measure "
@@ -74,25 +75,28 @@ class Roughness(LaneProbing):
 
     def draw(self) -> None:
         """Draw the recording at the cursor."""
-        fresh = self.follow()
-        if fresh:
+        if self.follow():
             self._along_key = self._lines_key = None
         over_time = self._modes.choice == "over time"
         self._stack.setCurrentIndex(0 if over_time else 1)
         found = self.newest()
-        if over_time:
-            self._draw_along(fresh)
+        if self.waits(found):
+            for part in (self._index, self._mean, self._lines):
+                part.fade(STALE)
+        elif over_time:
+            self._draw_along()
         else:
             self._draw_lines(found)
         shown = found[0][1] if found else None
         words = [] if shown is None else self._about(shown)
         self.tell(shown, words, offered=not (over_time and found))
 
-    def _draw_along(self, fresh: bool) -> None:
+    def _draw_along(self) -> None:
         """Index and mean of all visible lanes."""
         lanes = self.ordered()
         end = reach(self.bridge.frame.head, self.bridge.frame.target)
         key = self._measured.count, lanes, end
+        fresh = self._along_key is None
         if key != self._along_key and self._pace.allows(fresh):
             self._along_key = key
             index, mean = [], []

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
-from lab.gui.views.eigenvalues import Row, SpectrumPlot
+from lab.gui.views.asking import STALE
+from lab.gui.views.eigenvalues import ROWS, Row, SpectrumPlot
 from lab.gui.views.limits import limit, limits_along
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
@@ -28,7 +29,7 @@ class Spectrum(LaneProbing):
     name = "spectrum"
     title = "Hessian spectrum"
     export_name = "spectrum"
-    every = 2
+    every = 3
     probe = "hessian_spectrum"
     empty = (
         "Eigenvalues of the Hessian appear here: tick “Hessian spectrum” under “Measure while "
@@ -63,22 +64,26 @@ class Spectrum(LaneProbing):
 
     def draw(self) -> None:
         """Draw the recording at the cursor."""
-        fresh = self.follow()
-        if fresh:
+        if self.follow():
             self._now_key = self._along_key = None
         if not self._chosen:
             dim = self.recording.header.get("problem", {}).get("dim", 0)
             self._modes.choose("over time" if 0 < dim <= FEW else "density")
         over_time = self._modes.choice == "over time"
         found = self.newest()
-        if over_time:
-            self._stack.setCurrentWidget(self._along)
-            self._draw_along(fresh)
+        waits = self.waits(found)
+        plot = self._along if over_time else self._now
+        self._stack.setCurrentWidget(plot)
+        if waits:
+            plot.fade(STALE)
+        elif over_time:
+            self._draw_along()
         else:
-            self._stack.setCurrentWidget(self._now)
             self._draw_now(found)
         shown = found[0][1] if found else None
         words = [] if shown is None else self._about(shown)
+        if not over_time and shown is not None and shown.exact and len(found) > ROWS:
+            words.append(f"{ROWS} of {len(found)} lanes")
         self.tell(shown, words, offered=not (over_time and found))
 
     def wish(self) -> dict[str, Any] | None:
@@ -106,12 +111,13 @@ class Spectrum(LaneProbing):
         spec = self.recording.records[result.lane].spec
         return Row(spec.title, self.theme.lane(place), result, limit(spec, result.step, result.run))
 
-    def _draw_along(self, fresh: bool) -> None:
+    def _draw_along(self) -> None:
         """The largest eigenvalues of all visible lanes against steps."""
         lanes = self.ordered()
         end = reach(self.bridge.frame.head, self.bridge.frame.target)
         specs = tuple(self.recording.records[lane].spec for _, lane in lanes)
         key = self._measured.count, lanes, end, specs
+        fresh = self._along_key is None
         if key != self._along_key and self._pace.allows(fresh):
             self._along_key = key
             tracks = [self._track(*item, strong=i == 0) for i, item in enumerate(lanes)]
@@ -147,7 +153,7 @@ class Spectrum(LaneProbing):
         else:
             error = 100 * found.trace_error / abs(found.trace) if found.trace else np.nan
             words.append(f"trace {short(found.trace)} ± {short(error, 2)} %")
-        words.append(f"residual {short(float(np.nanmax(found.residuals)), 1)}")
+        words.append(f"residual {short(float(np.max(found.residuals)), 1)}")
         if not found.converged:
             words.append("not converged")
         return words

@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import Slot
 
 from lab.gui.views.drawing import Drawing
+from lab.gui.views.limits import FAR
 from lab.gui.views.plot import Plot
 from lab.gui.views.words import dot, short, table
 from lab.palette import mixed
@@ -15,7 +16,6 @@ from lab.palette import mixed
 MOST = 300  # points of a line: a panel has little more pixels
 BROAD = 120  # up to so many points a line is broad; antialiased strokes of long ones are slow
 PAUSE = 0.1  # seconds between two drawings of growing tracks
-FAR = 2.5  # a limit beyond this many times the largest value is named, not drawn
 _OUTLYING = 20.0  # values beyond this many times the 90 % point do not stretch the axis
 _WIDE = 1.5  # a band beyond this many times the largest value does not stretch it either
 _NOTHING = np.empty(0)
@@ -95,10 +95,17 @@ class TracksPlot(Plot):
                     word, [0, end], [value] * 2, self.theme.muted, opacity=0.6, dashed=True
                 )
             if self._caption and self._tracks:
-                drawing.text("caption", self._caption, 0, high, self.theme.muted, (0, 0))
+                look = self.theme.muted, (0, 0), self.theme.card
+                drawing.text("caption", self._caption, 0, high, *look)
             for key, track in enumerate(self._tracks):
                 self._draw(drawing, key, track, end, (low, high))
+        self.fade(1.0)
         self.aim((0, end), (low, high), at_once=at_once)
+
+    def fade(self, opacity: float) -> None:
+        """Let what is drawn fade, because it is not new any more."""
+        self._drawing.fade(opacity)
+        self._heads.fade(opacity)
 
     def show_cursor(self, step: int) -> None:
         """Draw the cursor line, and a dot where each line stands there."""

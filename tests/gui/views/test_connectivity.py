@@ -7,6 +7,7 @@ import lab
 from lab.gui.bridge import Bridge
 from lab.gui.screenshot import InlineWorker
 from lab.gui.state import ViewState
+from lab.gui.views.asking import STALE
 from lab.gui.views.connectivity import ALONE, SETTLE_MS, Connectivity
 from lab.palette import DARK, LIGHT
 
@@ -183,6 +184,15 @@ def test_diverged_ends_do_not_break_it(desk, diverging, made, result):
     made.results = [path("sgd", 0, "adam", 0, [np.nan] * 3, 60, result)]
     on.show(made)
     assert "step 60" in on.said
+
+
+def test_fades_while_new_results_are_on_their_way(desk, surface, made):
+    on = desk(Connectivity)
+    on.show(surface, 40)
+    on.show(made, 40)
+    drawn = on.view._plot._drawing._items.values()
+    assert all(item.opacity() == pytest.approx(STALE, abs=0.01) for item in drawn)
+    assert not on.view._plot._note.isVisible()
 
 
 def test_many_runs_are_listed_up_to_a_point(desk):

@@ -131,6 +131,18 @@ def test_takes_the_colours_of_a_theme(desk, surface):
             assert on.has(theme.card, near=4)
 
 
+def test_fades_while_new_results_are_on_their_way(desk, surface):
+    on = desk(Roughness)
+    on.show(surface)
+    again = lab.Recording(surface.experiment, surface.header)
+    again.records = surface.records
+    on.show(again)
+    drawn = on.view._index._drawing._items.values()
+    assert len(drawn) == 6
+    assert all(item.opacity() == pytest.approx(STALE, abs=0.01) for item in drawn)
+    assert not on.view._index._note.isVisible()
+
+
 def test_readings(desk, surface):
     on = desk(Roughness)
     on.show(surface)

@@ -135,6 +135,34 @@ def test_runs_that_diverge_keep_what_was_measured_before(desk, diverging):
     assert "SGD, step" in on.said
 
 
+@pytest.mark.parametrize("source", ["surface", "network"])
+def test_a_hessian_of_nothing_but_nan(desk, request, source):
+    recording = request.getfixturevalue(source)
+    lost = lab.Recording(recording.experiment, recording.header)
+    lost.records = recording.records
+    one = recording.probe("hessian_spectrum")[0]
+    arrays = {key: np.full_like(array, np.nan) for key, array in one.arrays.items()}
+    info = dict.fromkeys(("lambda_max", "lambda_min", "trace", "trace_error", "sigma"), np.nan)
+    lost.results = [replace(one, arrays=arrays, info={**one.info, **info})]
+    on = desk(Spectrum)
+    for word in ("density", "over time"):
+        mode(on, word)
+        on.show(lost, 0)
+        on.view._now.pointed.emit(0.0, 0.0)
+    assert "λmax –" in on.said
+
+
+def test_more_lanes_than_rows(desk):
+    lanes = [lab.Lane("sgd", lr=1e-3 * (i + 1)) for i in range(8)]
+    plans = [lab.ProbePlan("hessian_spectrum", 5)]
+    many = lab.run(lab.Experiment("booth", lanes=lanes, steps=5, probes=plans))
+    on = desk(Spectrum)
+    mode(on, "density")
+    on.show(many)
+    assert len(sticks(on.view._now)) == 6
+    assert "6 of 8 lanes" in on.said
+
+
 def test_says_how_to_get_one(desk, bare):
     on = desk(Spectrum)
     for word in ("density", "over time"):
@@ -241,6 +269,32 @@ def test_measures_where_the_cursor_stands(dressed, qtbot, tmp_path):
     assert bridge.close()
     view.close()
     view.deleteLater()
+
+
+@pytest.mark.parametrize("word", ["density", "over time"])
+def test_fades_while_a_lane_is_run_again_instead_of_emptying(desk, surface, word, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("lab.gui.views.probing.time.monotonic", lambda: now[0])
+    on = desk(Spectrum)
+    mode(on, word)
+    on.show(surface, 30)
+    plot = on.view._stack.currentWidget()
+    again = lab.Recording(surface.experiment, surface.header)
+    again.records = surface.records
+    on.show(again, 30)
+    seen = [item.opacity() for item in plot._drawing._items.values()]
+    assert seen == pytest.approx([STALE] * len(seen), abs=0.01)
+    assert len(seen) > 3
+    assert not plot._note.isVisible()
+    again.results = surface.results[:]
+    on.show(again, 30)
+    assert {item.opacity() for item in plot._drawing._items.values()} == {1.0}
+    again.results = []
+    on.show(again, 30)
+    assert not plot._note.isVisible()
+    now[0] = 10.0
+    on.show(again, 30)
+    assert plot._note.isVisible()
 
 
 def test_many_results_are_drawn_from_a_few_points(desk, surface):
