@@ -28,6 +28,7 @@ class Asking(QFrame):
         super().__init__(parent)
         self._probe = probe
         self._since, self._done = 0.0, 1.0
+        self.setProperty("bare", False)
         self._text = QLabel(objectName="muted")
         self._button = QToolButton(text="measure here")
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -46,6 +47,7 @@ class Asking(QFrame):
         self.setStyleSheet(
             f"Asking {{ background: {theme.card}; border: 1px solid {theme.line};"
             " border-radius: 6px; }"
+            'Asking[bare="true"] { background: transparent; border: none; }'
             f"QToolButton {{ padding: 2px 8px; font-size: {CAPTION_POINTS}px; border: none;"
             f" color: {theme.accent}; background: {mixed(theme.accent, theme.card, 0.12)}; }}"
             f"QToolButton:hover {{ background: {mixed(theme.accent, theme.card, 0.25)}; }}"
@@ -74,6 +76,9 @@ class Asking(QFrame):
             allowed: whether there is reason to offer it (the cursor stands, nothing is under way).
         """
         text = f"measured at step {step}" if step not in (None, cursor) and allowed else ""
+        if bool(text) == self.property("bare"):
+            self.setProperty("bare", not text)
+            self.style().polish(self)
         self._text.setText(text)
         self._text.setVisible(bool(text))
         self.setVisible(allowed and step != cursor)

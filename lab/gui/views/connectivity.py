@@ -3,7 +3,16 @@
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QComboBox, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
@@ -17,6 +26,7 @@ from lab.palette import Theme
 
 SETTLE_MS = 300  # after the last choice of a run, before its line is asked for
 BOX_WIDTH = 86
+_BOX_EDGES = 24  # pixels of it that are not for the text
 MOST = 400  # runs in a list
 ALONE = "A line needs two ends: give a lane more runs, or add a lane."
 
@@ -94,8 +104,14 @@ class Connectivity(Probing):
         if not waits:
             self._plot.set_note("" if found is not None else self.reason())
         self.tell(found, _about(found), offered=not self._settling.isActive())
+        self._place_legend(found)
+
+    def _place_legend(self, found: Any) -> None:
+        """Name the curves where they leave room, and where no other words are."""
         entries, corner = self._plot.legend() if found is not None else ([], "top right")
-        self._plot.set_legend(entries, corner, 34 if self._asking.isVisibleTo(self) else 8)
+        if self._asking.isVisibleTo(self):
+            corner = corner.replace("top right", "top left")
+        self._plot.set_legend(entries, corner)
 
     def _newest(self) -> Any:
         """The newest result at the cursor: of the chosen pair, or of any."""
@@ -136,7 +152,7 @@ class Connectivity(Probing):
         for box in self._boxes:
             box.clear()
             for lane, run in sorted(runs, key=lambda item: (places.index(item[0]), item[1])):
-                box.addItem(self._title((lane, run)), (lane, run))
+                box.addItem(self._title((lane, run), " #"), (lane, run))
                 self._places[lane, run] = box.count() - 1
             box.setEnabled(len(runs) > 1)
         if self._chosen and not set(self._chosen) <= set(runs):
@@ -148,12 +164,12 @@ class Connectivity(Probing):
             if place != box.currentIndex():
                 box.setCurrentIndex(place)  # no signal: the lists tell of the user's choices alone
 
-    def _title(self, run: Run) -> str:
+    def _title(self, run: Run, join: str = " · run ") -> str:
         record = self.recording.records[run[0]]
-        return record.spec.title if record.runs == 1 else f"{record.spec.title} · run {run[1] + 1}"
+        return record.spec.title if record.runs == 1 else f"{record.spec.title}{join}{run[1] + 1}"
 
     def _make_box(self, tip: str) -> QComboBox:
-        box = QComboBox()
+        box = _RunBox()
         box.setToolTip(tip)
         box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         box.setFixedWidth(BOX_WIDTH)
@@ -175,6 +191,21 @@ class Connectivity(Probing):
         else:
             self._settling.stop()
         self.outdated()
+
+
+class _RunBox(QComboBox):
+    """A list whose choice ends in … where it does not fit."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the box with as much of the text as there is room for."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        room = self.width() - _BOX_EDGES
+        mode = Qt.TextElideMode.ElideRight
+        option.currentText = self.fontMetrics().elidedText(option.currentText, mode, room)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
 
 
 def metrics(found: Any) -> list[str]:

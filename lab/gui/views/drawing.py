@@ -104,7 +104,7 @@ class Drawing:
 
     def arrow(self, key: Any, x: float, y: float, colour: str, *, up: bool) -> None:
         """The head of an upright arrow, its tip at a point."""
-        make = partial(pg.ArrowItem, headLen=7, headWidth=7, tailLen=None, pen=None)
+        make = partial(pg.ArrowItem, headLen=6, headWidth=6, tailLen=None, pen=None)
         item = self._item("arrow", key, make)
         if self._looks.get(("arrow", key)) != (colour, up):
             self._looks["arrow", key] = (colour, up)

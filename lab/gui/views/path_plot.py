@@ -48,7 +48,7 @@ class PathPlot(Plot):
         self._t = np.asarray(found.t, dtype=np.float64)
         kinds = (
             ("", "as trained", self.theme.text),
-            ("matched_", "units matched", self.theme.accent),
+            ("matched_", "matched", self.theme.accent),
         )
         self._curves = []
         for prefix, word, colour in kinds:
@@ -71,7 +71,8 @@ class PathPlot(Plot):
             for i, (word, colour, values) in enumerate(self._curves):
                 seen = _is_barrier(values, barriers[i])
                 told = f"barrier {short(float(barriers[i]))}" if seen else "no barrier"
-                self._entries[i] = (colour, f"{word}, {told}")
+                if i or not seen:  # the first one's barrier stands at its arrow
+                    self._entries[i] = (colour, f"{word}, {told}")
         self.aim((-0.04, 1.04), (low, high), at_once=at_once)
 
     def fade(self, opacity: float) -> None:
@@ -85,8 +86,8 @@ class PathPlot(Plot):
         t = (self._t - left) / (right - left)
         hidden = {}
         for corner in ("top right", "top left", "bottom right", "bottom left"):
-            across = t > 0.45 if "right" in corner else t < 0.55
-            up = values > 0.65 if "top" in corner else values < 0.35
+            across = t > 0.6 if "right" in corner else t < 0.4
+            up = values > 0.7 if "top" in corner else values < 0.3
             hidden[corner] = int((across & up).sum())
         return self._entries, min(hidden, key=hidden.get)
 

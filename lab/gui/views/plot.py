@@ -110,7 +110,7 @@ class Plot(pg.PlotWidget):
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._note.setWordWrap(True)
         self._legend = _overlay(self)
-        self._legend_place = ("top right", 8)
+        self._corner = "top right"
         self._reading = _overlay(self)
         self.scene().sigMouseMoved.connect(self._point)
 
@@ -229,20 +229,17 @@ class Plot(pg.PlotWidget):
         self.getPlotItem().setVisible(not text)
         self._place_words()
 
-    def set_legend(
-        self, entries: Sequence[tuple[str, str]], corner: str = "top right", top: int = 8
-    ) -> None:
+    def set_legend(self, entries: Sequence[tuple[str, str]], corner: str = "top right") -> None:
         """Name what is drawn.
 
         Args:
             entries: a colour and a word each.
             corner: where, as "top right", "bottom left" and so on.
-            top: distance from the upper edge in pixels, for a corner there.
         """
         lines = [f'<span style="color:{colour}">━</span>&nbsp; {word}' for colour, word in entries]
-        text, place = "<br>".join(lines), (corner, top)
-        if text != self._legend.text() or place != self._legend_place:
-            self._legend_place = place
+        text = "<br>".join(lines)
+        if text != self._legend.text() or corner != self._corner:
+            self._corner = corner
             self._legend.setText(text)
             self._legend.setVisible(bool(text))
             self._legend.adjustSize()
@@ -297,11 +294,10 @@ class Plot(pg.PlotWidget):
     def _place_words(self, mouse: QPoint | None = None) -> None:
         """The note in the middle; the reading beside the mouse, inside the plot."""
         self._note.setGeometry(self.rect().adjusted(24, 8, -24, -8))
-        corner, top = self._legend_place
-        if "bottom" in corner:
-            top = self.height() - BOTTOM_HEIGHT - self._legend.height() - 8
-        right = self.width() - self._legend.width() - 16
-        self._legend.move(right if "right" in corner else LEFT_WIDTH + 14, top)
+        right = self.width() - self._legend.width() - 18
+        bottom = self.height() - BOTTOM_HEIGHT - self._legend.height() - 8
+        at = right if "right" in self._corner else LEFT_WIDTH + 14
+        self._legend.move(at, 8 if "top" in self._corner else bottom)
         if mouse is not None:
             label = self._reading
             x = mouse.x() + 14 if mouse.x() < self.width() / 2 else mouse.x() - 12 - label.width()

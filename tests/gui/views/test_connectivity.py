@@ -58,7 +58,7 @@ def test_networks_have_matched_units_and_a_metric(desk, network):
     on = desk(Connectivity)
     on.show(network, 20)
     (found,) = [r for r in network.probe("connectivity") if r.step == 20]
-    assert curves(on)["units matched"] == pytest.approx(found.matched_loss.astype(float))
+    assert curves(on)["matched"] == pytest.approx(found.matched_loss.astype(float))
     assert on.view._metric.isVisible()
     assert on.view._metric.text() == "accuracy"
     on.view._metric.click()
@@ -79,8 +79,7 @@ def test_the_barrier_is_an_arrow_with_its_number(desk, made, result):
     x, y = drawing["line", "barrier"].getData()
     assert x.tolist() == [0.5, 0.5]
     assert y == pytest.approx([0.1, 0.72])
-    assert "as trained, barrier 0.620" in on.view._plot._legend.text()
-    assert "units matched, barrier 0.0500" in on.view._plot._legend.text()
+    assert "matched, barrier 0.0500" in on.view._plot._legend.text()
     assert on.view._plot.titles["bottom"] == "from SGD to Adam · run 3"
 
 
@@ -160,7 +159,7 @@ def test_says_how_to_get_one(desk, bare):
     on = desk(Connectivity)
     on.show(bare)
     assert "choose them above" in on.view._plot._note.text()
-    assert [box.currentText() for box in on.view._boxes] == ["SGD · run 1", "SGD · run 2"]
+    assert [box.currentText() for box in on.view._boxes] == ["SGD #1", "SGD #2"]
     on.view._asking._button.click()
     options = {"name": "connectivity", "step": 0, "runs": (("sgd", 0), ("sgd", 1))}
     assert on.bridge.posts == [("ask", "probe", ("probe", "connectivity"), options)]
@@ -211,7 +210,7 @@ def test_readings(desk, network):
     text = on.view._plot._reading.text()
     assert "at 0.5" in text
     assert "as trained" in text
-    assert "units matched" in text
+    assert "matched" in text
 
 
 def test_takes_the_colours_of_a_theme(desk, surface):
