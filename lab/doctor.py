@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lab.opengl import Graphics, probe
 from lab.system_libraries import wanted_platform, why_no_window
 
-_WINDOW = ("PySide6-Essentials", "pyqtgraph", "superqt", "psygnal")
+_WINDOW = ("PySide6-Essentials", "pyqtgraph", "psygnal")
 _FILES = ("safetensors", "h5py", "matplotlib", "imageio-ffmpeg", "pyarrow")
 _OPTIONAL = ("pyarrow", "PyOpenGL")
 
