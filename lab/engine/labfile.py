@@ -106,7 +106,7 @@ class LabFile:
                     f"one reads up to {VERSION}); update the lab to open it"
                 )
             file._check_whole(db)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeError) as error:  # in SQLite's words, too
             file.close()
             raise ValueError(f"{name}: is damaged or cut short ({error})") from error
         except OSError as error:
@@ -159,9 +159,9 @@ class LabFile:
         try:
             found = self.connection().execute("SELECT data FROM chunks WHERE id = ?", (chunk_id,))
             row = found.fetchone()
-        except sqlite3.Error as error:
+            return None if row is None else unpack_arrays(row[0])["rows"]
+        except (sqlite3.Error, LookupError, TypeError, UnicodeError, _DamagedError) as error:
             raise ValueError(f"{self.path.name}: is damaged or cut short ({error})") from error
-        return None if row is None else unpack_arrays(row[0])["rows"]
 
     def copy_to(self, path: Path) -> None:
         """Write everything into another file, which is there whole or not at all.
@@ -331,7 +331,11 @@ def unpack_arrays(data: bytes) -> dict[str, np.ndarray]:
     try:
         return load(data)
     except SafetensorError as error:
-        raise ValueError(f"damaged arrays ({error})") from error
+        raise _DamagedError(f"damaged arrays ({error})") from error
+
+
+class _DamagedError(ValueError):
+    """Bytes that are not what was written."""
 
 
 def to_json(data: Any) -> str:
@@ -346,7 +350,7 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA busy_timeout = 10000")
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeError):
         db.close()
         raise
     return db

@@ -281,13 +281,17 @@ class ProbePlan:
         Raises:
             ValueError: the entry cannot be used here.
         """
-        return find("probe", self.name).make(**self.knobs)
+        return self.entry.make(**self.knobs)
+
+    @property
+    def entry(self) -> Entry:
+        """The probe's line of the catalogue; one that cannot be used if it is not installed."""
+        with accept_unknown():
+            return find("probe", self.name)
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for a file."""
-        with accept_unknown():
-            entry = find("probe", self.name)
-        return {"name": self.name, "every": self.every, **changed_knobs(entry, self.knobs)}
+        return {"name": self.name, "every": self.every, **changed_knobs(self.entry, self.knobs)}
 
     @classmethod
     def from_data(cls, data: Any) -> "ProbePlan":

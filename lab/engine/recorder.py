@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine import labfile
-from lab.engine.catalogue import accept_unknown, located
+from lab.engine.catalogue import accept_unknown
 from lab.engine.column import CHUNK_ROWS, Chunk, Column
 from lab.engine.experiment import Experiment
 from lab.engine.labfile import LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
@@ -25,9 +25,13 @@ from lab.engine.recording import OVERVIEWS, Event, LaneRecord, Recording, Result
 from lab.engine.snapshots import Snapshot
 
 MEMORY_BUDGET = 96 << 20  # bytes of full chunks held in memory before they go to the file
-FILE_BUDGET = 2 << 30  # bytes of chunks in the file before the widest columns are thinned
+FILE_BUDGET = 2 << 30  # bytes of points in the file before they are thinned
 SPILL = 512 << 10  # bytes moved to a scratch file at a time, so that no writing takes long
 THIN = 64 << 20  # bytes saved by thinning at a time
+_DAMAGE = (
+    *(sqlite3.Error, json.JSONDecodeError, UnicodeError),
+    *(LookupError, TypeError, AttributeError, ArithmeticError),
+)  # what reading comes upon where other bytes are in a file than were written
 _HEAD = -1  # the step under which a lane's newest state is kept
 
 
@@ -46,7 +50,7 @@ class Recorder:
         Args:
             recording: what is kept; it learns of its recorder.
             memory: bytes of full chunks held in memory.
-            room: bytes of chunks in the file.
+            room: bytes of points in the file; what is known of each point takes little beside them.
         """
         self._recording = recording
         self._memory, self._room = memory, room
@@ -213,10 +217,9 @@ class Recorder:
         return sorted(found, key=lambda item: item[0].last)
 
     def _thin(self) -> None:
-        """Drop every other old row of the widest columns while the file is over its budget."""
-        stored = sum(column.stored for _, _, column in self._columns())
-        excess = min(stored - self._room, THIN)
+        """Drop every other old row of points while those in the file are over their budget."""
         wide = [item for item in self._columns() if item[1] in ("theta", "shown")]
+        excess = min(sum(column.stored for _, _, column in wide) - self._room, THIN)
         while excess > 0 and wide:
             place = max(wide, key=lambda item: item[2].stored)
             lane, name, column = place
@@ -334,15 +337,16 @@ def open_recording(path: str | Path) -> Recording:
         ValueError: not there, not a `.lab` file, from a newer version, or damaged.
     """
     file = LabFile.open_file(path)
+    name = file.path.name
     try:
-        with located(Path(path).name):
-            return _read(file)
-    except (sqlite3.Error, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        return _read(file)
+    except _DAMAGE as error:
         file.close()
-        raise ValueError(f"{Path(path).name}: is damaged or cut short ({error})") from error
-    except ValueError:
+        raise ValueError(f"{name}: is damaged or cut short ({error})") from error
+    except ValueError as error:
         file.close()
-        raise
+        named = str(error).startswith(f"{name}: ")
+        raise ValueError(str(error) if named else f"{name}: {error}") from error
 
 
 def experiment_text(experiment: Experiment) -> str:
@@ -386,6 +390,8 @@ def _read_columns(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None
         (lane,),
     )
     for number, name, first, last, stride, size, piece in rows:
+        if not (0 <= first <= last and stride > 0):
+            raise ValueError(f"rows {first} to {last} of lane {lane!r} make no sense")
         if piece is None:
             chunks.setdefault(name, []).append(Chunk(first, last, stride, size, file_id=number))
         else:

@@ -1,0 +1,579 @@
+import gc
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from toys import Bowl
+
+from lab.engine import column as columns
+from lab.engine import recorder as module
+from lab.engine.experiment import Experiment
+from lab.engine.headless import run
+from lab.engine.labfile import LabFile
+from lab.engine.plan import Lane, ProbePlan
+from lab.engine.recorder import Recorder, open_recording
+from lab.engine.session import Session
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+
+def full_session(path=None, problem="rosenbrock", steps=80):
+    """A session with everything a file can hold."""
+    lanes = [
+        Lane("adam", lr=0.05, start=[[-1.5, 2.0], [1.0, -1.0]]),
+        Lane("sgd", lr=[1e-3, 0.5], start=[-1.5, 2.0]),
+    ]
+    probes = [ProbePlan("toy_where", 20), ProbePlan("toy_clumsy", 40, {"way": 2})]
+    experiment = Experiment(problem, lanes, probes, steps=steps, device="cpu", title="Ü 1")
+    session = Session(experiment, path=path)
+    session.advance(40)
+    session.jobs.work()
+    session.advance(40)
+    session.set_knob("adam", "lr", 0.2)
+    session.branch("sgd", 10, {"lr": 1e-4})
+    session.add_lane(Lane("adam", name="gone"))
+    session.run()
+    session.remove_lane("gone")
+    session.keep()
+    return session
+
+
+def assert_equal(one, other, problem=True):
+    """Two recordings say the same about everything."""
+    if problem:
+        assert one.experiment == other.experiment
+    assert json.loads(json.dumps(one.header)) == other.header
+    assert one.lanes == other.lanes
+    assert list(one.records) == list(other.records)
+    assert one.events == other.events
+    assert [list(w) for w in one.waiting] == [list(w) for w in other.waiting]
+    assert one.head == other.head
+    for name, a in one.records.items():
+        b = other.records[name]
+        assert (a.spec, a.removed, a.failure) == (b.spec, b.removed, b.failure)
+        assert repr(a.diverged) == repr(b.diverged)
+        assert sorted(a.columns) == sorted(b.columns)
+        for quantity in a.columns:
+            left, right = a.read(quantity, 0, 10**9), b.read(quantity, 0, 10**9)
+            assert left[1].dtype == right[1].dtype
+            for array, again in zip(left, right, strict=True):
+                np.testing.assert_array_equal(array, again)
+        for quantity in ("loss", "grad_norm"):
+            curves = [r.curve(quantity, 0, 10**9, 3) for r in (a, b)]
+            ends = [(c.low.min(), c.middle.min(), c.middle.max(), c.high.max()) for c in curves]
+            np.testing.assert_allclose(*ends, rtol=1e-6)
+        assert dict(a.snapshots) == dict(b.snapshots)
+        assert a.state == b.state
+    assert len(one.results) == len(other.results)
+    for a, b in zip(one.results, other.results, strict=True):
+        assert (a.name, a.lane, a.step, a.seconds) == (b.name, b.lane, b.step, b.seconds)
+        assert dict(a.info) == dict(b.info)
+        assert sorted(a.arrays) == sorted(b.arrays)
+        for key, array in a.arrays.items():
+            assert b.arrays[key].dtype == array.dtype
+            np.testing.assert_array_equal(array, b.arrays[key])
+
+
+# -- what is saved is what is opened -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["saved", "recorded"])
+@pytest.mark.parametrize("rows", [8192, 8])
+def test_everything_comes_back(tmp_path, monkeypatch, way, rows):
+    monkeypatch.setattr(columns, "CHUNK_ROWS", rows)
+    path = tmp_path / "x.lab"
+    session = full_session(path if way == "recorded" else None)
+    if way == "saved":
+        session.recording.save(path)
+    opened = open_recording(path)
+    assert len(opened.results) == 19
+    assert {e.kind for e in opened.events} == {"diverged", "failed", "knob", "branch", "removed"}
+    assert_equal(session.recording, opened)
+    opened.close()
+    session.recording.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.lab"]
+    assert_equal(open_recording(path), open_recording(path))
+
+
+def test_a_recording_can_be_saved_again_and_again(tmp_path):
+    session = full_session()
+    recording = session.recording
+    recording.save(tmp_path / "a.lab")
+    recording.save(str(tmp_path / "b.lab"))
+    session.set_steps(120)
+    session.run()
+    recording.save(tmp_path / "a.lab")  # over the earlier one
+    assert open_recording(tmp_path / "b.lab").head == 80
+    opened = open_recording(tmp_path / "a.lab")
+    assert_equal(recording, opened)
+    opened.save(tmp_path / "c.lab")
+    assert_equal(recording, open_recording(tmp_path / "c.lab"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.lab", "b.lab", "c.lab"]
+
+
+def test_saving_over_the_file_one_is_recording_into(tmp_path):
+    path = tmp_path / "x.lab"
+    session = full_session(path)
+    session.recording.save(path)
+    session.set_steps(120)
+    session.run()
+    session.recording.save(path)
+    opened = open_recording(path)
+    assert_equal(session.recording, opened)
+    opened.save(path)  # and over the file one is looking at
+    session.recording.close()
+    assert_equal(opened, open_recording(path))
+
+
+def test_recording_into_a_file_from_some_point_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "CHUNK_ROWS", 8)
+    monkeypatch.setattr(module, "MEMORY_BUDGET", 2000)
+    session = full_session()
+    session.recording.recorder._memory = 2000
+    session.keep()
+    assert session.recording.recorder.path is None
+    session.recording.recorder.record_to(tmp_path / "x.lab")
+    session.recording.recorder.record_to(tmp_path / "y.lab")  # it has one
+    assert session.recording.recorder.path == tmp_path / "x.lab"
+    session.set_steps(120)
+    session.run()
+    assert_equal(session.recording, open_recording(tmp_path / "x.lab"))
+    assert not (tmp_path / "y.lab").exists()
+
+
+def test_a_python_object_leaves_its_name(tmp_path):
+    session = full_session(tmp_path / "x.lab", Bowl(2))
+    opened = open_recording(tmp_path / "x.lab")
+    assert opened.experiment.problem.name == "(Bowl)"
+    assert_equal(session.recording, opened, problem=False)
+    with pytest.raises(ValueError, match=r"problem '\(Bowl\)' cannot be used: it is not installed"):
+        Session(resume=opened)
+    assert_equal(session.recording, opened, problem=False)  # it can still be looked at
+
+
+def test_entries_that_are_not_here_can_be_looked_at(tmp_path, toys):
+    from lab.engine import catalogue
+
+    lanes = [Lane("toy_average", lr=1e-4, runs=2), Lane("sgd")]
+    probes = [ProbePlan("toy_where", 5)]
+    recording = run(Experiment("rosenbrock", lanes, probes, steps=10, device="cpu"))
+    recording.save(tmp_path / "x.lab")
+    rule = catalogue._entries["optimizer"].pop("toy_average")
+    probe = catalogue._entries["probe"].pop("toy_where")
+    try:
+        opened = open_recording(tmp_path / "x.lab")
+        np.testing.assert_array_equal(opened.theta("toy_average"), recording.theta("toy_average"))
+        seconds = opened.scalar("toy_average", "seconds")
+        np.testing.assert_array_equal(seconds, recording.scalar("toy_average", "seconds"))
+        assert len(opened.probe("toy_where")) == 6
+        with pytest.raises(ValueError, match="it is not installed here"):
+            Session(resume=opened)
+        opened.save(tmp_path / "y.lab")
+    finally:
+        catalogue._entries["optimizer"]["toy_average"] = rule
+        catalogue._entries["probe"]["toy_where"] = probe
+    assert_equal(recording, open_recording(tmp_path / "y.lab"))
+
+
+def test_a_lane_that_began_anew_is_anew_in_the_file(tmp_path):
+    session = full_session(tmp_path / "x.lab")
+    session.restart_lane(Lane("adam", name="adam", start=[[0.5, 0.5]]))
+    session.keep()
+    assert_equal(session.recording, open_recording(tmp_path / "x.lab"))
+    session.run()
+    assert_equal(session.recording, open_recording(tmp_path / "x.lab"))
+    assert list(open_recording(tmp_path / "x.lab").records) == ["adam", "sgd", "sgd~2", "gone"]
+
+
+# -- files that are damaged --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The path of a good file."""
+    from toys import entries
+
+    path = tmp_path_factory.mktemp("whole") / "x.lab"
+    with entries(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "CHUNK_ROWS", 32)  # some chunks are full, some rows are in pieces
+        full_session().recording.save(path)
+    return path
+
+
+def read_all(path):
+    """Open a file and read everything in it."""
+    recording = open_recording(path)
+    try:
+        for record in recording.records.values():
+            for quantity in record.columns:
+                record.read(quantity, 0, 10**9)
+    finally:
+        recording.close()
+
+
+def test_a_good_file_is_read(whole, tmp_path):
+    path = tmp_path / "x.lab"
+    path.write_bytes(whole.read_bytes())
+    read_all(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(part=st.floats(0, 0.9999))
+def test_a_file_cut_short_anywhere_is_one_value_error(whole, tmp_path, part):
+    path = tmp_path / "cut.lab"
+    path.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
+    with pytest.raises(ValueError, match=r"^cut\.lab: ") as caught:
+        read_all(path)
+    assert "\n" not in str(caught.value)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 0.9999), st.binary(min_size=1, max_size=40)), min_size=1))
+def test_a_file_with_wrong_bytes_is_read_or_refused(whole, tmp_path, damage):
+    path = tmp_path / "bad.lab"
+    data = bytearray(whole.read_bytes())
+    for place, piece in damage:
+        at = int(place * len(data))
+        data[at : at + len(piece)] = piece[: len(data) - at]
+    path.write_bytes(data)
+    try:
+        read_all(path)
+    except ValueError as error:
+        message = str(error)
+    else:
+        return
+    assert message.startswith(("bad.lab: ", "lane "))  # a column may have lost its name
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("meta", "value", "rubbish = ["),
+        ("meta", "value", "null"),
+        ("meta", "value", ""),
+        ("lanes", "data", "[]"),
+        ("lanes", "data", "{}"),
+        ("lanes", "data", "not json"),
+        ("lanes", "data", '{"spec": {"optimizer": 3}}'),
+        ("chunks", "data", b"rubbish"),
+        ("chunks", "data", "text"),
+        ("chunks", "first", "text"),
+        ("chunks", "stride", 0),
+        ("results", "data", "{}"),
+        ("results", "data", "[]"),
+        ("results", "arrays", b""),
+        ("events", "data", '{"x": 1}'),
+        ("events", "data", "3"),
+    ],
+)
+def test_wrong_entries_are_one_value_error(whole, tmp_path, table, column, value):
+    path = tmp_path / "bad.lab"
+    path.write_bytes(whole.read_bytes())
+    db = sqlite3.connect(path)
+    db.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    db.commit()
+    db.close()
+    with pytest.raises(ValueError, match=r"^bad\.lab: ") as caught:
+        read_all(path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("bad.lab-*"))
+
+
+def test_a_file_without_an_experiment_is_one_value_error(tmp_path):
+    LabFile.create(tmp_path / "x.lab").close()
+    with pytest.raises(ValueError, match=r"^x\.lab: is damaged or cut short"):
+        open_recording(tmp_path / "x.lab")
+
+
+# -- while it is written -----------------------------------------------------------------------
+
+
+def test_a_file_is_opened_while_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(columns, "CHUNK_ROWS", 16)
+    path = tmp_path / "x.lab"
+    session = Session(Experiment("rosenbrock", ["adam", "sgd"], steps=400, device="cpu"), path=path)
+    opened = []
+    for step in range(20, 401, 20):
+        session.advance(step)
+        session.keep()
+        opened.append((step, open_recording(path)))
+    for step, recording in opened:  # each has what was there then, and still reads it
+        assert recording.head == step
+        for name in ("adam", "sgd"):
+            theta = session.recording.theta(name)[: step + 1]
+            np.testing.assert_array_equal(recording.theta(name), theta)
+        recording.close()
+    session.recording.close()
+
+
+RECORD = """
+import sys
+from lab.engine import session
+from lab.engine.experiment import Experiment
+from lab.engine.headless import run
+from lab.engine.plan import Lane
+session.PATIENCE, session.KEEP_EVERY = 0.01, 0.0
+lanes = [Lane("adam", lr=0.01, runs=3), Lane("sgd", lr=1e-4)]
+experiment = Experiment("rosenbrock", lanes, steps=10**9, device="cpu")
+keep = session.Session.keep
+
+def told(self):
+    keep(self)
+    print(self.recording.lane("adam").head, flush=True)
+
+session.Session.keep = told
+run(experiment, to=sys.argv[1])
+"""
+
+
+def test_a_killed_process_leaves_everything_up_to_its_last_word(tmp_path):
+    path = tmp_path / "x.lab"
+    process = subprocess.Popen(
+        [sys.executable, "-c", RECORD, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        said = int(line)
+        if said > 3000:
+            break
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    recording = open_recording(path)
+    assert recording.lane("adam").head >= said
+    assert len(recording.theta("adam")) == recording.lane("adam").head + 1
+    whole = run(
+        Experiment("rosenbrock", recording.experiment.lanes, steps=said + 200, device="cpu")
+    )
+    session = Session(resume=recording)
+    session.set_steps(said + 200)
+    session.run()
+    for name in ("adam", "sgd"):
+        rows = session.recording.lane(name).read("theta", 0, said + 201)[1]
+        np.testing.assert_array_equal(rows, whole.theta(name))
+    session.recording.close()
+
+
+# -- places that cannot be written -------------------------------------------------------------
+
+
+def test_a_disk_that_is_full_loses_nothing(tmp_path):
+    session = full_session(tmp_path / "x.lab")
+    db = session.recording.recorder._file.connection()
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    session.set_probes(())
+    session.set_steps(20_000)
+    session.advance()
+    with pytest.raises(OSError, match=r"x\.lab cannot be written: database or disk is full"):
+        session.keep()
+    theta = session.recording.theta("adam")
+    assert len(theta) == 20_001
+    before = open_recording(tmp_path / "x.lab")
+    assert before.head == 80  # what was kept is there as it was
+    before.close()
+    with pytest.raises(OSError, match="disk is full"):
+        session.keep()
+    db.execute("PRAGMA max_page_count = 1000000")
+    session.keep()  # there is room again
+    opened = open_recording(tmp_path / "x.lab")
+    np.testing.assert_array_equal(opened.theta("adam"), theta)
+    assert_equal(session.recording, opened)
+
+
+@pytest.mark.parametrize("place", ["no/such/folder/x.lab", "file/x.lab", "folder"])
+def test_a_place_that_cannot_be_written_is_one_sentence_and_nothing_is_lost(tmp_path, place):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    session = full_session()
+    with pytest.raises(OSError, match="cannot be written: ") as caught:
+        session.recording.save(tmp_path / place)
+    assert str(caught.value).startswith(str(tmp_path / place))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OSError, match="cannot be written: "):
+        run(session.experiment, to=tmp_path / place)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+    session.recording.save(tmp_path / "x.lab")
+    assert_equal(session.recording, open_recording(tmp_path / "x.lab"))
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.lab"
+    path.write_text("precious")
+    session = full_session(tmp_path / "own.lab")
+
+    def refuse(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match=r"x\.lab cannot be written: No space left on device"):
+        session.recording.save(path)
+    monkeypatch.undo()
+    assert path.read_text() == "precious"
+    session.recording.close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["own.lab", "x.lab"]
+
+
+def test_a_recording_is_resumed_in_a_place_that_cannot_be_written(tmp_path):
+    full_session(tmp_path / "x.lab").recording.close()
+    opened = open_recording(tmp_path / "x.lab")
+    with pytest.raises(OSError, match="cannot be written"):
+        Session(resume=opened, path=tmp_path / "no" / "x.lab")
+    assert not opened.recorder.writable
+    session = Session(resume=opened, path=tmp_path / "y.lab")
+    session.set_steps(90)
+    session.run()
+    assert_equal(session.recording, open_recording(tmp_path / "y.lab"))
+    assert open_recording(tmp_path / "x.lab").head == 80  # as it was
+
+
+# -- memory ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tight(monkeypatch):
+    """Little memory, small chunks."""
+    monkeypatch.setattr(columns, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(columns, "FRESH", 2)
+    monkeypatch.setattr(module, "SPILL", 2000)
+
+
+def long_session(steps=2000, **budgets):
+    session = Session(Experiment("rosenbrock", ["adam", "sgd"], steps=steps, device="cpu"))
+    session.recording.recorder = Recorder(session.recording, **budgets)
+    for step in range(0, steps + 1, 50):
+        session.advance(step)
+        session.keep()
+    return session
+
+
+def test_rows_move_to_a_scratch_file_when_memory_is_short(tight):
+    whole = run(Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu"))
+    session = long_session(memory=20_000)
+    recorder = session.recording.recorder
+    held = sum(c.held for r in session.recording.records.values() for c in r.columns.values())
+    assert held < 25_000
+    scratch = recorder._file.path
+    assert scratch.exists()
+    assert recorder.path is None  # it is nobody's business
+    for name in ("adam", "sgd"):
+        np.testing.assert_array_equal(session.recording.theta(name), whole.theta(name))
+        np.testing.assert_array_equal(
+            session.recording.scalar(name, "loss"), whole.scalar(name, "loss")
+        )
+    session.recording.close()
+    assert not list(scratch.parent.glob(f"{scratch.name}*"))
+
+
+def test_a_scratch_file_goes_with_its_recording(tight):
+    session = long_session(memory=20_000)
+    scratch = session.recording.recorder._file.path
+    assert scratch.exists()
+    assert session.recording.recorder._scratch.atexit
+    del session
+    gc.collect()  # nobody closed it
+    assert not scratch.exists()
+
+
+def test_a_recording_that_fits_into_memory_makes_no_file():
+    session = long_session()
+    assert session.recording.recorder._file is None
+    session.recording.close()
+
+
+def test_no_writing_takes_long(tight):
+    """However much is waiting, one `keep` moves a little of it."""
+    session = Session(Experiment("rosenbrock", ["adam"], steps=3000, device="cpu"))
+    session.recording.recorder = recorder = Recorder(session.recording, memory=200_000)
+    stored = []
+    for step in range(0, 3001, 10):
+        session.advance(step)
+        session.keep()
+        stored.append(sum(c.stored for c in session.recording.lane("adam").columns.values()))
+    assert stored[-1] > 0
+    assert np.diff(stored).max() < 2000 + 128 * 16  # SPILL and no more than the chunk it ends in
+    assert recorder._held() <= 200_000
+    session.recording.close()
+
+
+@pytest.mark.parametrize("path", [None, "x.lab"])
+def test_a_file_over_its_budget_is_thinned_and_says_which_steps_are_left(tight, tmp_path, path):
+    whole = run(Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu"))
+    experiment = Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu")
+    session = Session(experiment)
+    recorder = session.recording.recorder = Recorder(session.recording, memory=0, room=10_000)
+    recorder.record_to(path and tmp_path / path)
+    for step in range(0, 2001, 50):
+        session.advance(step)
+        session.keep()
+    recording = session.recording
+    kept = {name: recording.steps(name) for name in ("adam", "sgd")}
+    for name, steps in kept.items():
+        assert 500 < len(steps) < 1000
+        assert steps[0] == 0
+        assert steps[-1] == 2000
+        np.testing.assert_array_equal(recording.theta(name), whole.theta(name)[steps])
+        assert len(recording.scalar(name, "loss")) == 2001
+    lengths = [len(steps) for steps in kept.values()]
+    assert max(lengths) < 1.3 * min(lengths)  # no lane pays for the others
+    theta = [recording.lane(name).columns["theta"] for name in kept]
+    for column in theta:
+        filed = [chunk.nbytes for chunk in column.chunks if chunk.file_id is not None]
+        assert column.stored == sum(filed) <= 6_000
+    if path:
+        assert_equal(recording, open_recording(tmp_path / path))
+    recording.close()
+
+
+def test_thinning_that_cannot_be_written_is_taken_back(tight, tmp_path, monkeypatch):
+    session = long_session(memory=0)
+    recorder = session.recording.recorder
+    theta = session.recording.theta("adam")
+    recorder._room = 10_000
+    add = module.add_chunk
+
+    def refuse(*args, **kwargs):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(module, "add_chunk", refuse)
+    with pytest.raises(OSError, match="disk is full"):
+        recorder._thin()
+    np.testing.assert_array_equal(session.recording.theta("adam"), theta)
+    monkeypatch.setattr(module, "add_chunk", add)
+    recorder._thin()
+    steps = session.recording.steps("adam")
+    assert len(steps) < len(theta)
+    np.testing.assert_array_equal(session.recording.theta("adam"), theta[steps])
+    session.recording.close()
+
+
+def test_every_step_can_be_replayed_though_its_row_was_thinned_away(tight):
+    whole = run(Experiment("rosenbrock", ["adam"], steps=1000, device="cpu"))
+    session = long_session(1000, memory=0, room=3_000)
+    assert len(session.recording.steps("adam")) < 500
+    for step in range(0, 1001, 83):
+        state = session.state_at("adam", step)
+        np.testing.assert_array_equal(state.theta, whole.theta("adam")[step])
+    session.recording.close()
+
+
+def test_snapshots_that_were_dropped_are_dropped_in_the_file(tmp_path):
+    session = full_session(tmp_path / "x.lab")
+    record = session.recording.lane("adam")
+    record.snapshots._most = 4
+    session.set_steps(600)
+    while session.head < 600:
+        session.advance(session.head + 10)
+        session.jobs.work()
+        session.keep()
+    assert record.snapshots.generation > 2
+    opened = open_recording(tmp_path / "x.lab")
+    assert dict(opened.lane("adam").snapshots) == dict(record.snapshots)
+    assert Path(tmp_path / "x.lab").exists()
