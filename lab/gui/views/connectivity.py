@@ -20,7 +20,7 @@ from lab.gui.theme import CAPTION_POINTS
 from lab.gui.views.asking import STALE
 from lab.gui.views.measured import Measured
 from lab.gui.views.path_plot import Ends, PathPlot
-from lab.gui.views.probing import Probing
+from lab.gui.views.probing import NOTHING, Probing
 from lab.gui.views.words import short
 from lab.palette import Theme
 
@@ -50,6 +50,7 @@ class Connectivity(Probing):
         """Begin empty."""
         super().__init__(bridge, state, parent, Measured(self.probe, key=_pair))
         self._plot = PathPlot()
+        self._plot.set_note(NOTHING)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self._plot)

@@ -1,15 +1,16 @@
-"""A plot in the lab's style: two spines, few grid lines, log decades, fonts of the window."""
+"""A plot in the lab's style: two spines, few grid lines, ranges that ease, words over it."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QMouseEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QLabel
 
 from lab.gui.theme import CAPTION_POINTS, number_font
+from lab.gui.views.axis import Axis
 from lab.palette import DARK, Theme, rgb
 
 RANGE_MS = 200  # ranges change at most five times a second
@@ -17,50 +18,6 @@ EASE = 0.6  # part of the way to its goal that a range goes each time
 LEFT_WIDTH = 60  # of the left axis, the same in all plots, so that their time axes are aligned
 BOTTOM_HEIGHT = 34
 SHORTEST_AXIS = 40  # steps that a time axis shows at least
-
-_BEYOND = 11  # pixels
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class Axis(pg.AxisItem):
-    """An axis that labels decades as powers of ten and keeps ticks few."""
-
-    def __init__(self, orientation: str):
-        """Make an axis; orientation is pyqtgraph's "left", "bottom" and so on."""
-        super().__init__(orientation, maxTickLength=-4)
-        self.setStyle(
-            tickFont=number_font(CAPTION_POINTS),
-            autoExpandTextSpace=True,
-            hideOverlappingLabels=True,
-            tickTextOffset=5,
-        )
-        self.enableAutoSIPrefix(False)
-
-    def boundingRect(self) -> QRectF:
-        """A little more than the axis, so that the numbers at its ends have room."""
-        return super().boundingRect().adjusted(-_BEYOND, -_BEYOND, _BEYOND, _BEYOND)
-
-    def tickValues(self, low: float, high: float, size: float) -> list:
-        """Major ticks only; on a log axis whole decades, thinned to fit."""
-        if self.logMode:
-            count = max(2, int(size / (34 if self.orientation == "left" else 60)))
-            first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
-            if last - first >= 1:
-                stride = max(1, math.ceil((last - first + 1) / count))
-                start = first + (-first % stride)
-                return [(stride, [float(x) for x in range(start, last + 1, stride)])]
-        levels = super().tickValues(low, high, size)
-        return levels[:1] if len(levels[0][1]) > 2 or len(levels) == 1 else levels[:2]
-
-    def tickStrings(self, values: list, scale: float, spacing: float) -> list:
-        """10⁻² for decades; plain numbers, with as many digits as the spacing needs."""
-        if self.logMode:
-            return [_power(value) for value in values]
-        digits = max(0, -math.floor(math.log10(spacing * scale))) if spacing > 0 else 0
-        largest = max((abs(v * scale) for v in values), default=0)
-        if largest >= 1e5 or digits > 4:
-            return [_scientific(v * scale) for v in values]
-        return [f"{v * scale:.{digits}f}".replace("-", "−") for v in values]
 
 
 class Plot(pg.PlotWidget):
@@ -132,7 +89,9 @@ class Plot(pg.PlotWidget):
             axis.setStyle(tickAlpha=255)
             axis.setZValue(-200)  # the grid lies under what is drawn
         self._cursor.setPen(pg.mkPen(theme.muted, width=1))
-        self._note.setStyleSheet(f"color: {theme.muted}; background: transparent;")
+        self._note.setStyleSheet(
+            f"color: {theme.muted}; background: {theme.card}; padding: 8px 24px;"
+        )
         self._legend.setStyleSheet(f"color: {theme.muted}; background: transparent;")
         self._reading.setStyleSheet(
             f"color: {theme.text}; background: rgba{(*rgb(theme.field), 230)};"
@@ -152,7 +111,7 @@ class Plot(pg.PlotWidget):
         axis.setStyle(showValues=False)
         axis.showLabel(False)
         self.titles.pop("bottom", None)
-        axis.setHeight(6)
+        axis.setHeight(9)
 
     def set_cursor(self, x: float | None) -> None:
         """Draw the cursor line at x, or none."""
@@ -223,10 +182,9 @@ class Plot(pg.PlotWidget):
     # -- words -----------------------------------------------------------------------------------
 
     def set_note(self, text: str) -> None:
-        """Say in the middle of an empty plot what will appear; axes hide behind it."""
+        """Say in the middle of an empty plot what will appear; the axes are behind it."""
         self._note.setText(text)
         self._note.setVisible(bool(text))
-        self.getPlotItem().setVisible(not text)
         self._place_words()
 
     def set_legend(self, entries: Sequence[tuple[str, str]], corner: str = "top right") -> None:
@@ -293,7 +251,7 @@ class Plot(pg.PlotWidget):
 
     def _place_words(self, mouse: QPoint | None = None) -> None:
         """The note in the middle; the reading beside the mouse, inside the plot."""
-        self._note.setGeometry(self.rect().adjusted(24, 8, -24, -8))
+        self._note.setGeometry(self.rect())
         right = self.width() - self._legend.width() - 18
         bottom = self.height() - BOTTOM_HEIGHT - self._legend.height() - 8
         at = right if "right" in self._corner else LEFT_WIDTH + 14
@@ -328,19 +286,3 @@ def _overlay(plot: Plot) -> QLabel:
     label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     label.hide()
     return label
-
-
-def _power(value: float) -> str:
-    whole = round(value)
-    return (
-        f"10{str(whole).translate(_SUPERSCRIPT)}"
-        if abs(value - whole) < 1e-6
-        else (_scientific(10**value))
-    )
-
-
-def _scientific(value: float) -> str:
-    if value == 0:
-        return "0"
-    mantissa, exponent = f"{value:.0e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", "−")

@@ -16,6 +16,8 @@ from lab.gui.views.measured import Measured
 from lab.palette import Theme
 
 EARLY = "Nothing was measured up to this step."
+SOON = "The first measurement is on its way."
+NOTHING = " "  # a note without words: empty axes stay out of sight
 PATIENCE = 3.0  # seconds that a picture stays, faded, while new results are on their way
 
 
@@ -93,14 +95,15 @@ class Probing(View):
         if there:
             self._there = now
             return False
-        planned = any(plan.name == self.probe for plan in self.recording.experiment.probes)
-        waits = planned and bool(self.lanes()) and now - self._there < PATIENCE
+        waits = self._is_planned() and bool(self.lanes()) and now - self._there < PATIENCE
         if waits:
             self.outdated()  # look again, be it only to find that patience has ended
         return waits
 
     def reason(self) -> str:
         """Why there is nothing to see."""
+        if self._is_coming():
+            return SOON
         return EARLY if any(True for _ in self._measured) else self.empty
 
     def tell(self, shown: Any, words: list[str], *, offered: bool = True) -> None:
@@ -113,11 +116,18 @@ class Probing(View):
         """
         frame = self.bridge.frame
         idle = not frame.playing and self._asking.job(frame) is None
-        allowed = offered and idle and self.wish() is not None
+        allowed = offered and idle and not self._is_coming() and self.wish() is not None
         step = None if shown is None else shown.step
         self._asking.offer(step, self.state.cursor, allowed=allowed)
         words = [self._asking.progress(frame), *words]
         self.said.emit(" · ".join(word for word in words if word))
+
+    def _is_coming(self) -> bool:
+        """Whether nothing was measured yet, and will be without being asked for."""
+        return self._is_planned() and not any(True for _ in self._measured)
+
+    def _is_planned(self) -> bool:
+        return any(plan.name == self.probe for plan in self.recording.experiment.probes)
 
     @Slot()
     def _ask(self) -> None:

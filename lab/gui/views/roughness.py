@@ -10,7 +10,7 @@ from lab.gui.views.asking import STALE
 from lab.gui.views.lines import MARKS, LinesPlot
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
-from lab.gui.views.probing import LaneProbing
+from lab.gui.views.probing import NOTHING, LaneProbing
 from lab.gui.views.segments import Segments
 from lab.gui.views.tracks import Pace, Track, TracksPlot
 from lab.gui.views.words import short
@@ -49,6 +49,8 @@ class Roughness(LaneProbing):
         column.addWidget(self._index, 5)
         column.addWidget(self._mean, 6)
         self._lines = LinesPlot()
+        for plot in (self._index, self._mean, self._lines):
+            plot.set_note(NOTHING)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(along)
         self._stack.addWidget(self._lines)
@@ -109,6 +111,7 @@ class Roughness(LaneProbing):
                     mean.append(Track(*look, steps, mean_tv))
             self._index.set_note("" if index else self.reason())
             self._mean.setVisible(bool(index))
+            self._mean.set_note("")
             self._index.show_tracks(index, end, at_once=fresh)
             self._mean.show_tracks(mean, end, at_once=fresh)
         elif key != self._along_key:

@@ -13,7 +13,7 @@ from lab.gui.views.eigenvalues import ROWS, Row, SpectrumPlot
 from lab.gui.views.limits import limit, limits_along
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
-from lab.gui.views.probing import LaneProbing
+from lab.gui.views.probing import NOTHING, LaneProbing
 from lab.gui.views.segments import Segments
 from lab.gui.views.tracks import Pace, Track, TracksPlot
 from lab.gui.views.words import short
@@ -40,6 +40,8 @@ class Spectrum(LaneProbing):
         """Begin empty."""
         super().__init__(bridge, state, parent, Measured(self.probe, _largest))
         self._now, self._along = SpectrumPlot(), TracksPlot("eigenvalue λ")
+        for plot in (self._now, self._along):
+            plot.set_note(NOTHING)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._now)
         self._stack.addWidget(self._along)
@@ -120,7 +122,7 @@ class Spectrum(LaneProbing):
         fresh = self._along_key is None
         if key != self._along_key and self._pace.allows(fresh):
             self._along_key = key
-            tracks = [self._track(*item, strong=i == 0) for i, item in enumerate(lanes)]
+            tracks = [self._track(*item, end, strong=i == 0) for i, item in enumerate(lanes)]
             tracks = [track for track in tracks if len(track.steps)]
             self._along.set_note("" if tracks else self.reason())
             self._along.show_tracks(tracks[::-1], end, at_once=fresh)
@@ -128,11 +130,10 @@ class Spectrum(LaneProbing):
             self.outdated()
         self._along.show_cursor(self.state.cursor)
 
-    def _track(self, place: int, lane: str, *, strong: bool) -> Track:
+    def _track(self, place: int, lane: str, end: int, *, strong: bool) -> Track:
         record = self.recording.records[lane]
         steps, rows = self._measured.table(lane)
-        head = max(0, record.head)
-        now = limit(record.spec, head)
+        now = limit(record.spec, end)
         return Track(
             record.spec.title,
             self.theme.lane(place),
@@ -140,7 +141,7 @@ class Spectrum(LaneProbing):
             steps,
             rows[:, :1].T.ravel(),
             rows[:, 1:].T,
-            limit=limits_along(record.spec, (0, head)),
+            limit=limits_along(record.spec, (0, end)),
             formula=now.formula if now else "",
         )
 

@@ -69,7 +69,8 @@ class TracksPlot(Plot):
             caption: words in the upper left corner, where the axis has no room for a title.
         """
         super().__init__("step", y_title)
-        self._drawing, self._heads = Drawing(self), Drawing(self)
+        self._drawing, self._heads, self._words = Drawing(self), Drawing(self), Drawing(self)
+        self._span = (0.0, 1.0)  # where the y axis is to go
         self._floor, self._marks, self._caption = floor, marks, caption
         if marks:
             ticks = [(value, f"{word} {value}") for value, word in marks]
@@ -77,6 +78,7 @@ class TracksPlot(Plot):
         self._tracks: list[Track] = []
         self._at: Any = None  # the points at the cursor
         self.pointed.connect(self._read)
+        self.getPlotItem().getViewBox().sigRangeChanged.connect(self._name_limit)
 
     def show_tracks(self, tracks: Sequence[Track], end: float, *, at_once: bool = False) -> None:
         """Draw the lines.
@@ -88,7 +90,7 @@ class TracksPlot(Plot):
         """
         self._tracks = [_thinned(track) for track in tracks]
         self._at = None
-        low, high = self._y_range()
+        self._span = low, high = self._y_range()
         with self._drawing as drawing:
             for value, word in self._marks:
                 drawing.line(
@@ -98,14 +100,15 @@ class TracksPlot(Plot):
                 look = self.theme.muted, (0, 0), self.theme.card
                 drawing.text("caption", self._caption, 0, high, *look)
             for key, track in enumerate(self._tracks):
-                self._draw(drawing, key, track, end, (low, high))
-        self.fade(1.0)
+                self._draw(drawing, key, track, (low, high))
         self.aim((0, end), (low, high), at_once=at_once)
+        self._name_limit()
+        self.fade(1.0)
 
     def fade(self, opacity: float) -> None:
         """Let what is drawn fade, because it is not new any more."""
-        self._drawing.fade(opacity)
-        self._heads.fade(opacity)
+        for part in (self._drawing, self._heads, self._words):
+            part.fade(opacity)
 
     def show_cursor(self, step: int) -> None:
         """Draw the cursor line, and a dot where each line stands there."""
@@ -122,14 +125,7 @@ class TracksPlot(Plot):
         with self._heads as heads:
             heads.dots("heads", spots)
 
-    def _draw(
-        self,
-        drawing: Drawing,
-        key: int,
-        track: Track,
-        end: float,
-        span: tuple[float, float],
-    ) -> None:
+    def _draw(self, drawing: Drawing, key: int, track: Track, span: tuple[float, float]) -> None:
         if len(track.low):
             drawing.band(key, track.steps, track.low, track.high, track.colour)
         if track.others.size:
@@ -141,21 +137,26 @@ class TracksPlot(Plot):
         width = 1.5 if len(track.steps) <= BROAD else 1.0
         drawing.line(key, track.steps, track.main, track.colour, width=width)
         xs, ys = track.limit
-        if not xs:
-            return
-        colour = self.theme.warning if track.strong else track.colour
-        opacity = 1.0 if track.strong else 0.5
-        now = ys[-1]
-        if now <= span[1]:
+        if xs and ys[-1] <= span[1]:
+            colour = self.theme.warning if track.strong else track.colour
+            opacity = 1.0 if track.strong else 0.5
             drawing.line((key, "limit"), xs, ys, colour, opacity=opacity, dashed=True)
-        if not track.strong:
-            return
-        if now <= span[1]:
-            above = (1, 1) if now < span[0] + 0.8 * (span[1] - span[0]) else (1, 0)
-            drawing.text((key, "limit"), track.formula, end, now, colour, above, self.theme.card)
-        else:
-            text = f"{track.formula} = {short(now)} ↑"
-            drawing.text((key, "limit"), text, end, span[1], colour, (1, 0), self.theme.card)
+
+    @Slot()
+    def _name_limit(self) -> None:
+        """A word or value for the selected lane's limit, at the right edge as it is now."""
+        (_, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
+        with self._words as words:
+            for track in self._tracks:
+                if not track.strong or not track.limit[1]:
+                    continue
+                value, look = track.limit[1][-1], (self.theme.warning, self.theme.card)
+                if value <= self._span[1]:
+                    above = 1 if value < low + 0.8 * (high - low) else 0
+                    words.text("limit", track.formula, right, value, look[0], (1, above), look[1])
+                else:
+                    text = f"{track.formula} = {short(value)} ↑"
+                    words.text("limit", text, right, high, look[0], (1, 0), look[1])
 
     def _y_range(self) -> tuple[float, float]:
         """All that is drawn, with some room; what flies off does not stretch it."""

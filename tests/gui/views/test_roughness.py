@@ -120,6 +120,15 @@ def test_says_how_to_get_one(desk, bare, word):
     assert on.bridge.posts == [("ask", "probe", ("probe", "roughness"), options)]
 
 
+def test_says_that_the_first_is_on_its_way(desk, surface):
+    early = lab.Recording(surface.experiment, surface.header)
+    early.records = surface.records
+    on = desk(Roughness)
+    on.show(early, 0)
+    assert "on its way" in on.view._index._note.text()
+    assert not on.view._asking.isVisible()
+
+
 def test_takes_the_colours_of_a_theme(desk, surface):
     on = desk(Roughness)
     for theme in (DARK, LIGHT):

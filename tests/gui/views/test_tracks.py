@@ -27,8 +27,12 @@ def y_range(plot) -> tuple[float, float]:
     return tuple(plot.getPlotItem().getViewBox().viewRange()[1])
 
 
-def items(plot, kind: str) -> list:
-    return [item for key, item in plot._drawing._items.items() if key[0] == kind]
+def lines(plot) -> list:
+    return [item for key, item in plot._drawing._items.items() if key[0] == "line"]
+
+
+def words(plot) -> list[str]:
+    return [item.toPlainText() for item in plot._words._items.values()]
 
 
 def test_holds_all_lines(plot):
@@ -50,12 +54,22 @@ def test_a_wide_band_does_not_hide_the_lines(plot):
 
 def test_a_near_limit_is_drawn_and_a_far_one_named(plot):
     plot.show_tracks([track([1, 2], limit=([0, 10], [3.0, 3.0]), formula="2/η")], 10)
-    assert [item.toPlainText() for item in items(plot, "text")] == ["2/η"]
-    assert len(items(plot, "line")) == 2
+    assert words(plot) == ["2/η"]
+    assert len(lines(plot)) == 2
     assert y_range(plot)[1] > 3
     plot.show_tracks([track([1, 2], limit=([0, 10], [300.0, 300.0]), formula="2/η")], 10)
-    assert [item.toPlainText() for item in items(plot, "text")] == ["2/η = 300 ↑"]
-    assert len(items(plot, "line")) == 1
+    assert words(plot) == ["2/η = 300 ↑"]
+    assert len(lines(plot)) == 1
+
+
+@pytest.mark.parametrize("value", [3.0, 300.0])
+def test_the_limit_is_named_where_the_axis_ends_now(plot, value):
+    plot.show_tracks([track([1, 2], limit=([0, 10], [value, value]), formula="2/η")], 10)
+    for end in (20, 7):
+        plot.setRange(xRange=(0, end), yRange=(0, 4), padding=0)
+        (word,) = plot._words._items.values()
+        assert word.pos().x() == end
+        assert word.pos().y() == min(value, 4)
 
 
 def test_dots_stand_where_the_cursor_is(plot):

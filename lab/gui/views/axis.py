@@ -1,0 +1,68 @@
+"""An axis in the lab's style: few ticks, log decades, fonts of the window."""
+
+import math
+
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF
+
+from lab.gui.theme import CAPTION_POINTS, number_font
+
+_BEYOND = 11  # pixels
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Axis(pg.AxisItem):
+    """An axis that labels decades as powers of ten and keeps ticks few."""
+
+    def __init__(self, orientation: str):
+        """Make an axis; orientation is pyqtgraph's "left", "bottom" and so on."""
+        super().__init__(orientation, maxTickLength=-4)
+        self.setStyle(
+            tickFont=number_font(CAPTION_POINTS),
+            autoExpandTextSpace=True,
+            hideOverlappingLabels=True,
+            tickTextOffset=5,
+        )
+        self.enableAutoSIPrefix(False)
+
+    def boundingRect(self) -> QRectF:
+        """A little more than the axis, so that the numbers at its ends have room."""
+        return super().boundingRect().adjusted(-_BEYOND, -_BEYOND, _BEYOND, _BEYOND)
+
+    def tickValues(self, low: float, high: float, size: float) -> list:
+        """Major ticks only; on a log axis whole decades, thinned to fit."""
+        if self.logMode:
+            count = max(2, int(size / (34 if self.orientation == "left" else 60)))
+            first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+            if last - first >= 1:
+                stride = max(1, math.ceil((last - first + 1) / count))
+                start = first + (-first % stride)
+                return [(stride, [float(x) for x in range(start, last + 1, stride)])]
+        levels = super().tickValues(low, high, size)
+        return levels[:1] if len(levels[0][1]) > 2 or len(levels) == 1 else levels[:2]
+
+    def tickStrings(self, values: list, scale: float, spacing: float) -> list:
+        """10⁻² for decades; plain numbers, with as many digits as the spacing needs."""
+        if self.logMode:
+            return [_power(value) for value in values]
+        digits = max(0, -math.floor(math.log10(spacing * scale))) if spacing > 0 else 0
+        largest = max((abs(v * scale) for v in values), default=0)
+        if largest >= 1e5 or digits > 4:
+            return [_scientific(v * scale) for v in values]
+        return [f"{v * scale:.{digits}f}".replace("-", "−") for v in values]
+
+
+def _power(value: float) -> str:
+    whole = round(value)
+    return (
+        f"10{str(whole).translate(_SUPERSCRIPT)}"
+        if abs(value - whole) < 1e-6
+        else (_scientific(10**value))
+    )
+
+
+def _scientific(value: float) -> str:
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", "−")
