@@ -57,6 +57,12 @@ def thread_count(family: str) -> int:
     return max(1, (os.cpu_count() or 1) - 1) if family == "network" else 1
 
 
+def use_threads(count: int) -> None:
+    """Compute with this many torch threads from now on."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+
+
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
     """Use this many torch threads inside the block."""

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -253,6 +254,12 @@ class Recording:
             total += sum(column.nbytes for column in record.columns.values())
             total += sum(overview.nbytes for overview in record.overviews.values())
         return total + sum(a.nbytes for r in list(self.results) for a in r.arrays.values())
+
+    def note(
+        self, step: int, lane: str, kind: str, data: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Put something that happened on record; see `Event`."""
+        self.events.append(Event(step, lane, kind, dict(data)))
 
     def add_lane(self, spec: Lane) -> LaneRecord:
         """Begin the record of a lane, in the place of one of that name if there was one."""

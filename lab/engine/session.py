@@ -11,23 +11,21 @@ from typing import Any
 
 import torch
 
-from lab.engine.catalogue import Choice, catalogue
-from lab.engine.device import pick_device, pick_dtype, thread_count
+from lab.engine.catalogue import Choice
+from lab.engine.description import header
+from lab.engine.device import pick_device, pick_dtype, thread_count, use_threads
 from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
-from lab.engine.lane import Block, LaneState, RunningLane, live_knobs, unpack_state
+from lab.engine.lane import LaneState, RunningLane, live_knobs
+from lab.engine.lanes import Lanes
 from lab.engine.messages import Trouble
-from lab.engine.plan import Lane, ProbePlan, branch_name, free_name, lanes_needed
+from lab.engine.plan import Lane, ProbePlan, branch_name, free_name
 from lab.engine.probes import Measurement, Sight
 from lab.engine.problem import Problem
 from lab.engine.recorder import Recorder
-from lab.engine.recording import Event, LaneRecord, Recording, Result
+from lab.engine.recording import Recording, Result
 from lab.engine.schedule import NOTHING, Schedule
-from lab.engine.snapshots import Snapshot
-from lab.engine.versions import versions
 
-ROUND_SECONDS = 0.016  # in about this time every lane has its turn, so that they stay side by side
-BURST_STEPS = 256
 PATIENCE = 0.25  # seconds between two words of progress where no window is
 KEEP_EVERY = 1.0  # seconds between two writings of the file there
 WAITING = 8  # planned measurements that may wait before stepping waits for them
@@ -62,13 +60,14 @@ class Session:
         self.threads = thread_count(self.problem.family)
         self.jobs = Jobs(self._finished, self._failed)
         self.cost: dict[str, float] = {"steps": 0.0}  # seconds spent on stepping and each probe
-        self._running: dict[str, RunningLane] = {}
-        self._pace: dict[str, float] = {}  # seconds that a step of each lane takes
         if resume is None:
-            self.recording = Recording(replace(experiment, lanes=()), self._header(experiment))
+            about = header(self.problem, self.device, self.dtype, self.threads)
+            self.recording = Recording(replace(experiment, lanes=()), about)
             Recorder(self.recording)
         else:
             self.recording = resume
+        place = {"device": self.device, "dtype": self.dtype, "threads": self.threads}
+        self._lanes = Lanes(self.problem, self.recording, **place, arrived=self._look)
         self.set_probes(experiment.probes)
         if resume is None:
             for spec in experiment.lanes:
@@ -79,7 +78,7 @@ class Session:
         else:
             for record in resume.records.values():
                 if not record.removed:
-                    self._resume(record)
+                    self._lanes.resume(record)
             self._measure_what_waited()
             resume.recorder.make_writable(path)
         self._settle()
@@ -97,13 +96,15 @@ class Session:
     @property
     def head(self) -> int:
         """The step that all lanes at work have reached."""
-        steps = [lane.step for lane in self._at_work()]
+        steps = [lane.step for lane in self._lanes.at_work()]
         return min(steps) if steps else max(0, self.recording.head)
 
     @property
     def front(self) -> int:
         """The step that the foremost lane has reached."""
-        return max([lane.step for lane in self._at_work()], default=max(0, self.recording.head))
+        return max(
+            [lane.step for lane in self._lanes.at_work()], default=max(0, self.recording.head)
+        )
 
     # -- going forward -------------------------------------------------------------------------
 
@@ -120,11 +121,11 @@ class Session:
         """
         target = self.target if target is None else target
         begin = time.perf_counter()
-        self._use_threads()
+        use_threads(self.threads)
         try:
             while True:
                 self._settle()
-                lanes = [lane for lane in self._at_work() if lane.step < target]
+                lanes = [lane for lane in self._lanes.at_work() if lane.step < target]
                 if not lanes:
                     return False
                 if self.jobs.planned >= WAITING:
@@ -166,8 +167,7 @@ class Session:
         Raises:
             OSError: it cannot be written; what is recorded stays in memory.
         """
-        for name, lane in self._running.items():
-            self.recording.records[name].state = lane.pack()
+        self._lanes.keep()
         waiting = [*self.jobs.waiting, *self._schedule.waiting]
         self.recording.waiting = [(plan.to_data(), lane, step) for plan, lane, step in waiting]
         self.recording.recorder.keep()
@@ -189,15 +189,13 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a value that is not allowed.
         """
-        if step is not None and step < self._present(lane).head:
+        if step is not None and step < self._lanes.present(lane).head:
             return self.branch(lane, step, {knob: value})
-        running = self._lane(lane)
+        running = self._lanes.able(lane)
         step = running.step if step is None else step
         spec = running.spec.with_change(step, {knob: value})
-        self.recording.records[lane].spec = spec
-        self._set(lanes=self._lanes())
-        running.turn(spec)
-        self._event(step, lane, "knob", {knob: spec.knobs_at(step)[knob]})
+        self._lanes.turn(spec)
+        self.recording.note(step, lane, "knob", {knob: spec.knobs_at(step)[knob]})
         return lane
 
     def branch(
@@ -217,8 +215,7 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a step that is not on record.
         """
-        self._present(lane)
-        record = self.recording.lane(lane).ancestor(step)
+        record = self._lanes.present(lane).ancestor(step)
         if not 0 <= step <= record.head:
             raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
         origin = record.spec
@@ -242,10 +239,8 @@ class Session:
         if known is not None and not known.removed:
             raise ValueError(f"there is a lane called {spec.name!r} already")
         if known is not None and known.spec == spec:
-            known.removed = False
-            self._set(lanes=self._lanes())
-            self._resume(known)
-            self._event(max(0, known.head), spec.name, "returned", {})
+            self._lanes.bring_back(known)
+            self.recording.note(max(0, known.head), spec.name, "returned")
         else:
             self._enter(spec)
         self._settle()
@@ -257,13 +252,9 @@ class Session:
         Raises:
             ValueError: no such lane.
         """
-        record = self._present(name)
-        if name in self._running:
-            record.state = self._running[name].pack()
+        self._lanes.remove(name)
         self._forget(name)
-        record.removed = True
-        self._set(lanes=self._lanes())
-        self._event(self.head, name, "removed", {})
+        self.recording.note(self.head, name, "removed")
         self._settle()
 
     def restart_lane(self, spec: Lane) -> None:
@@ -272,9 +263,9 @@ class Session:
         Raises:
             ValueError: no such lane, one that others branched from, or a spec that does not fit.
         """
-        self._present(spec.name)
+        self._lanes.present(spec.name)
         self._enter(spec)
-        self._event(0, spec.name, "restarted", {})
+        self.recording.note(0, spec.name, "restarted")
         self._settle()
 
     def set_steps(self, steps: int) -> None:
@@ -304,146 +295,32 @@ class Session:
         Raises:
             ValueError: no such lane, or a step that is not on record.
         """
-        record = self.recording.lane(lane).ancestor(step)
-        if not 0 <= step <= record.head:
-            raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
-        running = self._running.get(record.spec.name)
-        if running is not None and running.step == step:
-            return running.snapshot()
-        replayed = self._revive(record.spec.replace(stop=None), record.snapshots.before(step)[1])
-        while replayed.step < step:
-            replayed.advance(step)
-            if replayed.failure:
-                raise ValueError(f"step {step} cannot be replayed: {replayed.failure.message}")
-        return replayed.snapshot()
+        return self._lanes.state_at(lane, step)
 
     # -- lanes ---------------------------------------------------------------------------------
 
-    def _at_work(self) -> list[RunningLane]:
-        """Lanes that can still step."""
-        return [
-            lane
-            for lane in self._running.values()
-            if lane.failure is None and (lane.spec.stop is None or lane.step < lane.spec.stop)
-        ]
-
-    def _present(self, name: str) -> LaneRecord:
-        """The record of a lane that was not removed."""
-        record = self.recording.records.get(name)
-        if record is None or record.removed:
-            lanes = ", ".join(self.recording.lanes) or "none"
-            raise ValueError(f"no lane is called {name!r}; there are: {lanes}")
-        return record
-
-    def _lane(self, name: str) -> RunningLane:
-        """A lane that can go on."""
-        if failure := self._present(name).failure:
-            raise ValueError(f"lane {name!r} cannot go on: {failure}")
-        return self._running[name]
-
-    def _lanes(self, new: Lane | None = None) -> tuple[Lane, ...]:
-        """The experiment's lanes as they are now, or as they will be with a new one."""
-        records = self.recording.records
-        specs = {name: record.spec for name, record in records.items()}
-        removed = {name for name, record in records.items() if record.removed}
-        if new is not None:
-            specs[new.name] = new
-            removed.discard(new.name)
-        return lanes_needed(list(specs.values()), removed)
-
     def _enter(self, spec: Lane) -> None:
-        """Put a lane at its start, in the place of one of that name if there was one."""
-        branches = self.recording.branches(spec.name)
-        if any(not record.removed for record in branches):
-            raise ValueError(f"lane {spec.name!r} has branches, which share its past")
-        experiment = replace(self.experiment, lanes=self._lanes(spec))
-        running = self._prepare(spec)  # nothing is changed before it is there
-        for record in branches:  # removed ones: without the past they share there is no return
-            self.recording.drop_lane(record.spec.name)
+        """Put a lane at its start; a parent that is not there yet is brought to where it leaves."""
+        at_work = self._lanes.at_work()
+        parent = next((lane for lane in at_work if lane.spec.name == spec.branch_of), None)
+        while parent in self._lanes.at_work() and parent.step < spec.branch_step:
+            self._burst(parent, spec.branch_step, float("inf"))
+            if self.jobs.planned >= WAITING:
+                self.jobs.work()
+        lane = self._lanes.prepare(spec)
         self._forget(spec.name)
-        self.recording.experiment = experiment
-        record = self.recording.add_lane(spec)
-        self._running[spec.name] = running
-        if spec.branch_of:
-            self._event(spec.branch_step, spec.name, "branch", {"of": spec.branch_of})
-        record.snapshots.add(running.step, running.pack())
-        self._take(record, running)
-
-    def _prepare(self, spec: Lane) -> RunningLane:
-        """A lane at its start, or where it leaves its parent."""
-        if not spec.branch_of:
-            return self._make(spec)
-        self._reach(spec.branch_of, spec.branch_step)
-        state = self.state_at(spec.branch_of, spec.branch_step)
-        origin = self.recording.lane(spec.branch_of).ancestor(spec.branch_step).spec
-        return self._make(spec, state, fresh_state=not spec.has_rule_of(origin))
-
-    def _make(
-        self, spec: Lane, state: LaneState | None = None, *, fresh_state: bool = False
-    ) -> RunningLane:
-        self._use_threads()
-        return RunningLane(
-            spec,
-            self.problem,
-            seed=self.experiment.seed,
-            device=self.device,
-            dtype=self.dtype,
-            resume=state,
-            fresh_state=fresh_state,
-        )
-
-    def _revive(self, spec: Lane, snapshot: Snapshot) -> RunningLane:
-        """A lane as a snapshot left it."""
-        return self._make(spec, unpack_state(snapshot, spec, self.problem.layout, self.device))
-
-    def _resume(self, record: LaneRecord) -> None:
-        """Go on where a record ends: from its newest state, stepped to its last row."""
-        if record.failure:
-            return
-        found = record.state or record.snapshots.last()[1]
-        running = self._revive(record.spec, found)
-        while running.step < record.head and not running.failure:
-            running.advance(record.head)  # rows already on record: the same numbers again
-        if record.head >= record.first:
-            running.seconds = float(record.at("seconds", record.head)[1])
-        self._running[record.spec.name] = running
-        self._take(record, running)
+        self._lanes.enter(lane)
 
     def _burst(self, lane: RunningLane, target: int, deadline: float) -> None:
         """Let one lane step until its turn is over or a measurement is due."""
-        name = lane.spec.name
-        share = ROUND_SECONDS / len(self._running)
-        turn = int(share / self._pace[name]) if name in self._pace else 1
-        due = self._schedule.next_due(lane.step, target)
-        stop = min(target, due, lane.step + max(1, min(BURST_STEPS, turn)))
-        first, begin = lane.step, time.perf_counter()
-        block = lane.advance(stop, deadline)
-        done = lane.step - first
-        if done:
-            pace = (time.perf_counter() - begin) / done
-            self._pace[name] = 0.8 * self._pace.get(name, pace) + 0.2 * pace
-        self._take(self.recording.records[name], lane, block)
+        self._lanes.burst(lane, self._schedule.next_due(lane.step, target), deadline)
 
-    def _take(self, record: LaneRecord, lane: RunningLane, block: Block | None = None) -> None:
-        """Put a lane's new rows on record, with what happened in them."""
-        block = lane.flush() if block is None else block
-        name = lane.spec.name
-        if block is not None:
-            record.append(block)
-        for run, divergence in lane.diverged.items():
-            if run not in record.diverged:
-                record.diverged[run] = divergence
-                if divergence.step >= record.first:  # and not in the past that a branch shares
-                    data = {"run": run, "loss": repr(divergence.loss)}
-                    self._event(divergence.step, name, "diverged", data)
-        if lane.failure is not None and not record.failure:
-            record.failure = lane.failure.message
-            step, message, details = lane.failure
-            self._event(step, name, "failed", {"message": message, "details": details})
-        if block is not None:
-            if record.snapshots.wants(lane.step):
-                record.snapshots.add(lane.step, lane.pack())
-            self._look(lane)
+    def _forget(self, name: str) -> None:
+        """Drop what waits to be measured on a lane."""
+        self.jobs.forget_lane(name)
+        self._schedule.forget_lane(name)
+
+    # -- measurements --------------------------------------------------------------------------
 
     def _look(self, lane: RunningLane) -> None:
         """Plan the measurements that are due at the lane's step."""
@@ -453,25 +330,9 @@ class Session:
 
     def _settle(self) -> None:
         """Plan the measurements of all lanes, up to the step that all of them have reached."""
-        front = min((lane.step for lane in self._at_work()), default=self.recording.head)
+        front = min((lane.step for lane in self._lanes.at_work()), default=self.recording.head)
         for job in self._schedule.settle(front, list(self.recording.records)):
             self.jobs.plan(job)
-
-    def _forget(self, name: str) -> None:
-        """Let a lane go, with the measurements of it that wait."""
-        self._running.pop(name, None)
-        self.jobs.forget_lane(name)
-        self._schedule.forget_lane(name)
-
-    def _reach(self, lane: str, step: int) -> None:
-        """Bring a parent lane to the step where a branch leaves it (a file may ask for that)."""
-        running = self._running.get(lane)
-        while running is not None and running in self._at_work() and running.step < step:
-            self._burst(running, step, float("inf"))
-            if self.jobs.planned >= WAITING:
-                self.jobs.work()
-
-    # -- measurements --------------------------------------------------------------------------
 
     def _sight(self, lane: str, step: int) -> Sight | None:
         """What there was to see of a lane at a step; None where it is not on record."""
@@ -522,59 +383,9 @@ class Session:
             job.share(job.key, 1.0, Trouble(message, details))
             return
         data = {"measurement": job.name, "message": message, "details": details}
-        self._event(job.step, job.lane, "failed", data)
+        self.recording.note(job.step, job.lane, "failed", data)
 
     # -- small things --------------------------------------------------------------------------
 
-    def _use_threads(self) -> None:
-        """Compute with the number of threads that belongs to the problem: it changes rounding."""
-        if torch.get_num_threads() != self.threads:
-            torch.set_num_threads(self.threads)
-
     def _set(self, **changed: Any) -> None:
         self.recording.experiment = replace(self.experiment, **changed)
-
-    def _event(self, step: int, lane: str, kind: str, data: Mapping[str, Any]) -> None:
-        self.recording.events.append(Event(step, lane, kind, data))
-
-    def _header(self, experiment: Experiment) -> dict[str, Any]:
-        return {
-            "device": str(self.device),
-            "dtype": experiment.dtype,
-            "threads": self.threads,
-            **versions(),
-            "problem": described(self.problem),
-        }
-
-
-def described(problem: Problem) -> dict[str, Any]:
-    """What a view wants to know of a problem, as plain data for the record's header."""
-    return {
-        "title": problem.title,
-        "family": problem.family,
-        "dim": problem.dim,
-        "names": list(problem.layout.names),
-        "window": problem.window,
-        "optima": [list(optimum) for optimum in problem.optima],
-        "log_scale": problem.log_scale,
-        "data": problem.data_text,
-        "hessian_trouble": problem.hessian_trouble,
-        "trouble": problem.trouble(),
-        "unfit": _unfit(problem),
-    }
-
-
-def _unfit(problem: Problem) -> dict[str, str]:
-    """Optimizers and probes that a problem does not allow: name -> reason.
-
-    Torch's own classes are not asked: they load its compiler, which takes a second, and say what
-    does not fit when a lane is made of them.
-    """
-    entries = [
-        entry
-        for kind in ("optimizer", "probe")
-        for entry in catalogue(kind).values()
-        if entry.factory is not None and entry.family != "torch"
-    ]
-    reasons = {entry.name: entry.factory.unfit(problem) for entry in entries}
-    return {name: reason for name, reason in reasons.items() if reason}

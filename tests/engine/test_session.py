@@ -136,7 +136,7 @@ def test_every_step_can_be_sought_and_gone_on_from(problem):
             counts = [recording.scalar(name, quantity)[step, 0] for quantity in COUNTED]
             assert list(state.counts) == counts
             if not step % 23:
-                again = session._make(recording.lane(name).spec, state)
+                again = session._lanes._make(recording.lane(name).spec, state)
                 while again.step < head:
                     block = again.advance(head)
                     rows = slice(block.first, again.step + 1)
@@ -457,6 +457,7 @@ def test_a_lane_with_branches_is_not_restarted_and_removed_branches_do_not_matte
     spec = session.experiment.lane("sgd")
     with pytest.raises(ValueError, match="lane 'sgd' has branches, which share its past"):
         session.restart_lane(spec)
+    session.advance(50)
     second = session.branch(name, 40)
     branch = session.experiment.lane(name)
     session.remove_lane(name)
@@ -640,7 +641,7 @@ def test_probes_of_all_lanes_do_not_wait_for_lanes_that_failed_or_were_removed()
     assert [r.step for r in recording.probe("toy_together")] == list(range(0, 61, 5))
     session = Session(experiment(probes=[ProbePlan("toy_together", 10)]))
     while session.recording.lane("adam").head < 45:
-        session._burst(session._running["adam"], 45, float("inf"))
+        session._burst(session._lanes.able("adam"), 45, float("inf"))
     for name in ("sgd", "toy_average"):
         session.remove_lane(name)
     session.jobs.work()
