@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 VERSION = 1
+HEAD = -1  # the step under which a lane's newest state is kept
 APPLICATION = 0x4C4C4142  # "LLAB"
 _LOOK_THROUGH = 64 << 20  # bytes up to which a file is checked page by page when it is opened
 

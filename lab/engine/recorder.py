@@ -1,9 +1,8 @@
-"""Keeps a recording's file: writes what is new, moves old rows out of memory, opens and saves.
+"""Keeps a recording's file: writes what is new, moves old rows out of memory, saves.
 
 Only the thread that runs the session calls this; readers go on reading the recording meanwhile.
 """
 
-import json
 import os
 import sqlite3
 import tempfile
@@ -15,24 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine import labfile
-from lab.engine.catalogue import accept_unknown
-from lab.engine.column import CHUNK_ROWS, Chunk, Column
+from lab.engine.column import Chunk, Column
 from lab.engine.experiment import Experiment
-from lab.engine.labfile import LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
-from lab.engine.lane import Divergence
-from lab.engine.plan import Lane
-from lab.engine.recording import OVERVIEWS, Event, LaneRecord, Recording, Result
-from lab.engine.snapshots import Snapshot
+from lab.engine.labfile import HEAD, LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
+from lab.engine.readback import read_recording
+from lab.engine.recording import LaneRecord, Recording
 
 MEMORY_BUDGET = 96 << 20  # bytes of full chunks held in memory before they go to the file
 FILE_BUDGET = 2 << 30  # bytes of points in the file before they are thinned
 SPILL = 512 << 10  # bytes moved to a scratch file at a time, so that no writing takes long
 THIN = 64 << 20  # bytes saved by thinning at a time
-_DAMAGE = (
-    *(sqlite3.Error, json.JSONDecodeError, UnicodeError),
-    *(LookupError, TypeError, AttributeError, ArithmeticError),
-)  # what reading comes upon where other bytes are in a file than were written
-_HEAD = -1  # the step under which a lane's newest state is kept
 
 
 class Recorder:
@@ -315,10 +306,10 @@ class Recorder:
             gone = [(lane, step) for step in there if step not in steps]
             db.executemany("DELETE FROM snapshots WHERE lane = ? AND step = ?", gone)
             there = [step for step in there if step in steps]
-        fresh = kept.after(there[-1] if there else _HEAD)
+        fresh = kept.after(there[-1] if there else HEAD)
         rows = [(lane, step, *snapshot) for step, snapshot in fresh]
         if record.state is not None:
-            rows.append((lane, _HEAD, *record.state))
+            rows.append((lane, HEAD, *record.state))
         db.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", rows)
         now = (kept.generation, there + [step for step, _ in fresh])
         after.append(partial(self._snapshots.__setitem__, lane, now))
@@ -337,16 +328,13 @@ def open_recording(path: str | Path) -> Recording:
         ValueError: not there, not a `.lab` file, from a newer version, or damaged.
     """
     file = LabFile.open_file(path)
-    name = file.path.name
     try:
-        return _read(file)
-    except _DAMAGE as error:
+        recording = read_recording(file)
+    except ValueError:
         file.close()
-        raise ValueError(f"{name}: is damaged or cut short ({error})") from error
-    except ValueError as error:
-        file.close()
-        named = str(error).startswith(f"{name}: ")
-        raise ValueError(str(error) if named else f"{name}: {error}") from error
+        raise
+    Recorder.opened(recording, file)
+    return recording
 
 
 def experiment_text(experiment: Experiment) -> str:
@@ -355,70 +343,6 @@ def experiment_text(experiment: Experiment) -> str:
         return experiment.to_toml()
     except ValueError:
         return experiment.without_object().to_toml()
-
-
-def _read(file: LabFile) -> Recording:
-    db = file.connection()
-    db.execute("BEGIN")  # one moment of a file that somebody may be writing
-    meta = dict(db.execute("SELECT key, value FROM meta"))
-    with accept_unknown():
-        recording = Recording(Experiment.from_toml(meta["experiment"]), json.loads(meta["header"]))
-        recording.waiting = json.loads(meta["waiting"])
-        Recorder.opened(recording, file)
-        for name, text in db.execute("SELECT name, data FROM lanes ORDER BY place"):
-            data = json.loads(text)
-            record = recording.add_lane(Lane.from_data({**data["spec"], "name": name}))
-            record.diverged = {int(k): Divergence(*v) for k, v in data["diverged"].items()}
-            record.removed, record.failure = data["removed"], data["failure"]
-            _read_columns(db, name, record)
-            _read_snapshots(db, name, record)
-    for text, arrays in db.execute("SELECT data, arrays FROM results ORDER BY id"):
-        recording.results.append(Result(**json.loads(text), arrays=labfile.unpack_arrays(arrays)))
-    for (text,) in db.execute("SELECT data FROM events ORDER BY id"):
-        recording.events.append(Event(**json.loads(text)))
-    db.execute("COMMIT")
-    return recording
-
-
-def _read_columns(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None:
-    """Note where full chunks are, and take what was in the buffers into memory."""
-    chunks: dict[str, list[Chunk]] = {}
-    pieces: dict[str, list[bytes]] = {}
-    rows = db.execute(
-        "SELECT id, quantity, first, last, stride, length(data), CASE WHEN sealed THEN NULL "
-        "ELSE data END FROM chunks WHERE lane = ? ORDER BY quantity, first",
-        (lane,),
-    )
-    for number, name, first, last, stride, size, piece in rows:
-        if not (0 <= first <= last and stride > 0):
-            raise ValueError(f"rows {first} to {last} of lane {lane!r} make no sense")
-        if piece is None:
-            chunks.setdefault(name, []).append(Chunk(first, last, stride, size, file_id=number))
-        else:
-            pieces.setdefault(name, []).append(piece)
-    for name in sorted({*chunks, *pieces}):
-        column = record.columns[name] = Column(record.first, record.fetch)
-        column.load(chunks.get(name, []))
-        for piece in pieces.get(name, []):
-            column.append(labfile.unpack_arrays(piece)["rows"])
-    if "loss" in record.columns:
-        record.head = record.columns["loss"].head
-    for name in OVERVIEWS:
-        if name in record.columns:
-            for start in range(record.first, record.head + 1, CHUNK_ROWS):
-                rows = record.columns[name].read(start, min(start + CHUNK_ROWS, record.head + 1))
-                record.overviews[name].append(rows[1])
-
-
-def _read_snapshots(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None:
-    rows = db.execute(
-        "SELECT step, template, data FROM snapshots WHERE lane = ? ORDER BY step", (lane,)
-    )
-    for step, template, data in rows:
-        if step == _HEAD:
-            record.state = Snapshot(template, data)
-        else:
-            record.snapshots.add(step, Snapshot(template, data))
 
 
 def _lane_data(record: LaneRecord) -> dict[str, Any]:
