@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from lab.engine.catalogue import Entry, accept_unknown, changed_knobs, choose, find, located
-from lab.engine.knobs import Knob, KnobField, check_keys, shown
+from lab.engine.knobs import check_keys, shown
+from lab.engine.plan_checks import check_count, check_line, is_single, lane_knobs, start_rows
 
 _LANE_KEYS = ("optimizer", "name", "runs", "start", "stop", "branch_of", "branch_step", "changes")
 
@@ -83,10 +84,10 @@ class Lane:
         """
         entry = find("optimizer", optimizer)
         with located(f"lane {shown(name or optimizer)}"):
-            rows = None if start is None else _rows(start)
+            rows = None if start is None else start_rows(start)
             if runs is None:
                 runs = 1 if rows is None else len(rows)
-            count = _check_count("runs", runs)
+            count = check_count("runs", runs)
             if rows is not None and len(rows) not in (1, count):
                 raise ValueError(f"runs = {count}, but start has {len(rows)} rows (1 or {count})")
             if branch_of and rows is not None:
@@ -95,14 +96,14 @@ class Lane:
                 raise ValueError("branch_step says nothing without branch_of")
             values = {
                 "optimizer": optimizer,
-                "knobs": MappingProxyType(_check_lane_knobs(entry, knobs)),
+                "knobs": MappingProxyType(lane_knobs(entry, knobs)),
                 "start": rows,
                 "runs": count,
-                "name": _check_name("name", name),
+                "name": check_line("name", name),
                 "changes": _changes(entry, changes),
-                "branch_of": _check_name("branch_of", branch_of),
-                "branch_step": _check_count("branch_step", branch_step, 0),
-                "stop": None if stop is None else _check_count("stop", stop, 0),
+                "branch_of": check_line("branch_of", branch_of),
+                "branch_step": check_count("branch_step", branch_step, 0),
+                "stop": None if stop is None else check_count("stop", stop, 0),
             }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -181,7 +182,7 @@ class Lane:
             ValueError: an unknown knob, or a value that is not allowed.
         """
         values = {**self.knobs_at(step), **knobs}
-        together = {key: v for key, v in values.items() if key in self.sweep and _is_single(v)}
+        together = {key: v for key, v in values.items() if key in self.sweep and is_single(v)}
         return Lane(
             self.optimizer,
             runs=self.runs,
@@ -271,7 +272,7 @@ class ProbePlan:
             ValueError: a value that is not allowed.
         """
         with located(f"probe {shown(self.name)}"):
-            object.__setattr__(self, "every", _check_count("every", self.every))
+            object.__setattr__(self, "every", check_count("every", self.every))
         choice = choose("probe", {**self.knobs, "name": self.name})
         object.__setattr__(self, "knobs", choice.knobs)
 
@@ -344,61 +345,6 @@ def lanes_needed(lanes: Sequence[Lane], removed: Container[str]) -> tuple[Lane, 
     return tuple(reversed(kept))
 
 
-def _rows(start: Any) -> tuple[tuple[float, ...], ...]:
-    """Array-like (runs, dim) or (dim,) as nested tuples of finite floats."""
-    rows = _nested(start)
-    if isinstance(rows, list) and rows and not any(isinstance(row, list) for row in rows):
-        rows = [rows]
-    wrong = not isinstance(rows, list) or not all(isinstance(row, list) for row in rows)
-    if wrong or not all(_is_single(x) for row in rows for x in row):
-        raise ValueError(f"start = {shown(start)}: rows of numbers are needed")
-    if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
-        raise ValueError(
-            f"start = {shown(start)}: rows of equal length are needed, one for each run"
-        )
-    number = KnobField("start", float, 0.0, Knob())
-    return tuple(tuple(number.check(x) for x in row) for row in rows)
-
-
-def _nested(value: Any) -> Any:
-    """Arrays, tensors, lists and tuples, one inside the other, as lists."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return [_nested(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _is_single(value: Any) -> bool:
-    """Whether a value is one number."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_count(name: str, value: Any, low: int = 1) -> int:
-    return KnobField(name, int, low, Knob(low, 1_000_000_000)).check(value)
-
-
-def _check_name(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise ValueError(f"{key} = {shown(value)}: one line of text is needed")
-    return value
-
-
-def _check_lane_knobs(entry: Entry, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Check an optimizer's knobs; lists are allowed for numeric live ones."""
-    swept = {}
-    for item in entry.knobs:
-        value = _nested(knobs.get(item.name))
-        if item.is_number and isinstance(value, list):
-            if not item.knob.live:
-                raise ValueError(f"{item.name} cannot be swept: it is fixed for all runs of a lane")
-            if not value:
-                raise ValueError(f"{item.name} = []: at least one value is needed")
-            swept[item.name] = tuple(item.check(v) for v in value)
-    single = entry.check({**knobs, **{key: values[0] for key, values in swept.items()}})
-    return {**single, **swept}  # in the order of the entry
-
-
 def _changes(entry: Entry, items: Any) -> tuple[Change, ...]:
     """Turns of live knobs in the order of their steps, one for each step."""
     live = {knob.name: knob for knob in entry.knobs if knob.knob.live}
@@ -415,5 +361,5 @@ def _changes(entry: Entry, items: Any) -> tuple[Change, ...]:
             if not entry.error:
                 check_keys(knobs, live)
                 knobs = {key: live[key].check(value) for key, value in knobs.items()}
-            merged.setdefault(_check_count("step", item.step, 0), {}).update(knobs)
+            merged.setdefault(check_count("step", item.step, 0), {}).update(knobs)
     return tuple(Change(step, merged[step]) for step in sorted(merged))

@@ -1,0 +1,80 @@
+"""Checks of what a plan is given: starts, counts, names, and knobs that may be lists."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.engine.catalogue import Entry
+from lab.engine.knobs import Knob, KnobField, shown
+
+
+def start_rows(start: Any) -> tuple[tuple[float, ...], ...]:
+    """Array-like (runs, dim) or (dim,) as nested tuples of finite floats.
+
+    Raises:
+        ValueError: anything else.
+    """
+    rows = nested(start)
+    if isinstance(rows, list) and rows and not any(isinstance(row, list) for row in rows):
+        rows = [rows]
+    wrong = not isinstance(rows, list) or not all(isinstance(row, list) for row in rows)
+    if wrong or not all(is_single(x) for row in rows for x in row):
+        raise ValueError(f"start = {shown(start)}: rows of numbers are needed")
+    if not rows or not rows[0] or len({len(row) for row in rows}) != 1:
+        raise ValueError(
+            f"start = {shown(start)}: rows of equal length are needed, one for each run"
+        )
+    number = KnobField("start", float, 0.0, Knob())
+    return tuple(tuple(number.check(x) for x in row) for row in rows)
+
+
+def nested(value: Any) -> Any:
+    """Arrays, tensors, lists and tuples, one inside the other, as lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return [nested(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def is_single(value: Any) -> bool:
+    """Whether a value is one number."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_count(name: str, value: Any, low: int = 1) -> int:
+    """A whole number from `low` to a thousand million.
+
+    Raises:
+        ValueError: anything else.
+    """
+    return KnobField(name, int, low, Knob(low, 1_000_000_000)).check(value)
+
+
+def check_line(key: str, value: Any) -> str:
+    """A line of text, which may be empty.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{key} = {shown(value)}: one line of text is needed")
+    return value
+
+
+def lane_knobs(entry: Entry, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """All knobs of an optimizer, those given checked; lists are allowed for numeric live ones.
+
+    Raises:
+        ValueError: an unknown knob, or a value that is not allowed.
+    """
+    swept = {}
+    for item in entry.knobs:
+        value = nested(knobs.get(item.name))
+        if item.is_number and isinstance(value, list):
+            if not item.knob.live:
+                raise ValueError(f"{item.name} cannot be swept: it is fixed for all runs of a lane")
+            if not value:
+                raise ValueError(f"{item.name} = []: at least one value is needed")
+            swept[item.name] = tuple(item.check(v) for v in value)
+    single = entry.check({**knobs, **{key: values[0] for key, values in swept.items()}})
+    return {**single, **swept}  # in the order of the entry
