@@ -245,6 +245,31 @@ def test_arrays_are_read_only_and_missing_names_are_said(monkeypatch):
     assert recording.nbytes > 0
 
 
+def test_memory_does_not_grow_with_the_run(monkeypatch):
+    """Eight lanes, scaled down from a million steps and 96 MB; see tests/benchmarks."""
+    monkeypatch.setattr(columns, "CHUNK_ROWS", 256)
+    lanes = [Lane("sgd", name=f"lane {number}", runs=2) for number in range(8)]
+    recording = recording_of(*lanes, memory=400_000)
+    truth = rows_of(np.random.default_rng(0), 20_000)
+    held = []
+    for low in range(0, 20_000, 125):
+        for name in recording.lanes:
+            recording.lane(name).append(block(0, truth, low, low + 125))
+        recording.recorder.keep()
+        held.append(sum(c.nbytes for r in recording.records.values() for c in r.columns.values()))
+    buffers = 8 * 256 * (24 + 8 + 8 + 8 + 8)
+    assert 8 * sum(column.nbytes for column in truth.values()) > 10 * max(held)
+    assert max(held) < 400_000 + 2 * buffers
+    overviews = sum(o.nbytes for r in recording.records.values() for o in r.overviews.values())
+    assert overviews < 2 * 8 * 2 * 16 * 20_000 / 16
+    for step in range(0, 20_000, 997):
+        for name in recording.lanes:
+            found, row = recording.lane(name).at("theta", step)
+            assert found == step
+            np.testing.assert_array_equal(row, truth["theta"][step])
+    recording.close()
+
+
 def test_memory_is_what_is_held(monkeypatch):
     monkeypatch.setattr(columns, "CHUNK_ROWS", 8)
     monkeypatch.setattr(overviews, "BATCH", 16)
