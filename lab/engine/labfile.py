@@ -109,7 +109,7 @@ class LabFile:
             file._check_whole(db)
         except (sqlite3.DatabaseError, UnicodeError) as error:  # in SQLite's words, too
             file.close()
-            raise ValueError(f"{name}: is damaged or cut short ({error})") from error
+            raise ValueError(f"{name}: is damaged or cut short ({in_short(error)})") from error
         except OSError as error:
             file.close()
             raise ValueError(f"{name}: cannot be read: {error.strerror}") from error
@@ -162,7 +162,9 @@ class LabFile:
             row = found.fetchone()
             return None if row is None else unpack_arrays(row[0])["rows"]
         except (sqlite3.Error, LookupError, TypeError, UnicodeError, _DamagedError) as error:
-            raise ValueError(f"{self.path.name}: is damaged or cut short ({error})") from error
+            raise ValueError(
+                f"{self.path.name}: is damaged or cut short ({in_short(error)})"
+            ) from error
 
     def copy_to(self, path: Path) -> None:
         """Write everything into another file, which is there whole or not at all.
@@ -333,6 +335,11 @@ def unpack_arrays(data: bytes) -> dict[str, np.ndarray]:
         return load(data)
     except SafetensorError as error:
         raise _DamagedError(f"damaged arrays ({error})") from error
+
+
+def in_short(error: Exception) -> str:
+    """What an error says, on one line; SQLite's words may hold whatever was in a file."""
+    return " ".join(str(error).split())[:120]
 
 
 class _DamagedError(ValueError):

@@ -6,7 +6,7 @@ import sqlite3
 from lab.engine.catalogue import accept_unknown
 from lab.engine.column import CHUNK_ROWS, Chunk, Column
 from lab.engine.experiment import Experiment
-from lab.engine.labfile import HEAD, LabFile, unpack_arrays
+from lab.engine.labfile import HEAD, LabFile, in_short, unpack_arrays
 from lab.engine.lane import Divergence
 from lab.engine.plan import Lane
 from lab.engine.recording import OVERVIEWS, Event, LaneRecord, Recording, Result
@@ -28,10 +28,11 @@ def read_recording(file: LabFile) -> Recording:
     try:
         return _read(file)
     except _DAMAGE as error:
-        raise ValueError(f"{name}: is damaged or cut short ({error})") from error
+        raise ValueError(f"{name}: is damaged or cut short ({in_short(error)})") from error
     except ValueError as error:
-        named = str(error).startswith(f"{name}: ")
-        raise ValueError(str(error) if named else f"{name}: {error}") from error
+        if str(error).startswith(f"{name}: "):
+            raise
+        raise ValueError(f"{name}: {in_short(error)}") from error
 
 
 def _read(file: LabFile) -> Recording:

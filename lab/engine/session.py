@@ -324,7 +324,11 @@ class Session:
 
     def _look(self, lane: RunningLane) -> None:
         """Plan the measurements that are due at the lane's step."""
-        sight = self._seen(lane.theta, lane.knobs, lane.diverged)
+        theta = lane.theta
+        if gone := [run for run, where in lane.diverged.items() if where.step < lane.step]:
+            theta = theta.clone()
+            theta[gone] = torch.nan  # as on record
+        sight = self._seen(theta, lane.knobs, lane.diverged)
         for job in self._schedule.look(lane.spec.name, lane.step, sight):
             self.jobs.plan(job)
 

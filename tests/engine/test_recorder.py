@@ -1,5 +1,4 @@
 import gc
-import json
 import os
 import sqlite3
 import subprocess
@@ -8,77 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from recorded import assert_equal, full_session
 from toys import Bowl
 
 from lab.engine import column as columns
 from lab.engine import recorder as module
 from lab.engine.experiment import Experiment
 from lab.engine.headless import run
-from lab.engine.labfile import LabFile
 from lab.engine.plan import Lane, ProbePlan
 from lab.engine.recorder import Recorder, open_recording
 from lab.engine.session import Session
 
 pytestmark = pytest.mark.usefixtures("toys")
-
-
-def full_session(path=None, problem="rosenbrock", steps=80):
-    """A session with everything a file can hold."""
-    lanes = [
-        Lane("adam", lr=0.05, start=[[-1.5, 2.0], [1.0, -1.0]]),
-        Lane("sgd", lr=[1e-3, 0.5], start=[-1.5, 2.0]),
-    ]
-    probes = [ProbePlan("toy_where", 20), ProbePlan("toy_clumsy", 40, {"way": 2})]
-    experiment = Experiment(problem, lanes, probes, steps=steps, device="cpu", title="Ü 1")
-    session = Session(experiment, path=path)
-    session.advance(40)
-    session.jobs.work()
-    session.advance(40)
-    session.set_knob("adam", "lr", 0.2)
-    session.branch("sgd", 10, {"lr": 1e-4})
-    session.add_lane(Lane("adam", name="gone"))
-    session.run()
-    session.remove_lane("gone")
-    session.keep()
-    return session
-
-
-def assert_equal(one, other, problem=True):
-    """Two recordings say the same about everything."""
-    if problem:
-        assert one.experiment == other.experiment
-    assert json.loads(json.dumps(one.header)) == other.header
-    assert one.lanes == other.lanes
-    assert list(one.records) == list(other.records)
-    assert one.events == other.events
-    assert [list(w) for w in one.waiting] == [list(w) for w in other.waiting]
-    assert one.head == other.head
-    for name, a in one.records.items():
-        b = other.records[name]
-        assert (a.spec, a.removed, a.failure) == (b.spec, b.removed, b.failure)
-        assert repr(a.diverged) == repr(b.diverged)
-        assert sorted(a.columns) == sorted(b.columns)
-        for quantity in a.columns:
-            left, right = a.read(quantity, 0, 10**9), b.read(quantity, 0, 10**9)
-            assert left[1].dtype == right[1].dtype
-            for array, again in zip(left, right, strict=True):
-                np.testing.assert_array_equal(array, again)
-        for quantity in ("loss", "grad_norm"):
-            curves = [r.curve(quantity, 0, 10**9, 3) for r in (a, b)]
-            ends = [(c.low.min(), c.middle.min(), c.middle.max(), c.high.max()) for c in curves]
-            np.testing.assert_allclose(*ends, rtol=1e-6)
-        assert dict(a.snapshots) == dict(b.snapshots)
-        assert a.state == b.state
-    assert len(one.results) == len(other.results)
-    for a, b in zip(one.results, other.results, strict=True):
-        assert (a.name, a.lane, a.step, a.seconds) == (b.name, b.lane, b.step, b.seconds)
-        assert dict(a.info) == dict(b.info)
-        assert sorted(a.arrays) == sorted(b.arrays)
-        for key, array in a.arrays.items():
-            assert b.arrays[key].dtype == array.dtype
-            np.testing.assert_array_equal(array, b.arrays[key])
 
 
 # -- what is saved is what is opened -----------------------------------------------------------
@@ -190,107 +130,6 @@ def test_a_lane_that_began_anew_is_anew_in_the_file(tmp_path):
     session.run()
     assert_equal(session.recording, open_recording(tmp_path / "x.lab"))
     assert list(open_recording(tmp_path / "x.lab").records) == ["adam", "sgd", "sgd~2", "gone"]
-
-
-# -- files that are damaged --------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The path of a good file."""
-    from toys import entries
-
-    path = tmp_path_factory.mktemp("whole") / "x.lab"
-    with entries(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "CHUNK_ROWS", 32)  # some chunks are full, some rows are in pieces
-        full_session().recording.save(path)
-    return path
-
-
-def read_all(path):
-    """Open a file and read everything in it."""
-    recording = open_recording(path)
-    try:
-        for record in recording.records.values():
-            for quantity in record.columns:
-                record.read(quantity, 0, 10**9)
-    finally:
-        recording.close()
-
-
-def test_a_good_file_is_read(whole, tmp_path):
-    path = tmp_path / "x.lab"
-    path.write_bytes(whole.read_bytes())
-    read_all(path)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(part=st.floats(0, 0.9999))
-def test_a_file_cut_short_anywhere_is_one_value_error(whole, tmp_path, part):
-    path = tmp_path / "cut.lab"
-    path.write_bytes(whole.read_bytes()[: int(part * whole.stat().st_size)])
-    with pytest.raises(ValueError, match=r"^cut\.lab: ") as caught:
-        read_all(path)
-    assert "\n" not in str(caught.value)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 0.9999), st.binary(min_size=1, max_size=40)), min_size=1))
-def test_a_file_with_wrong_bytes_is_read_or_refused(whole, tmp_path, damage):
-    path = tmp_path / "bad.lab"
-    data = bytearray(whole.read_bytes())
-    for place, piece in damage:
-        at = int(place * len(data))
-        data[at : at + len(piece)] = piece[: len(data) - at]
-    path.write_bytes(data)
-    try:
-        read_all(path)
-    except ValueError as error:
-        message = str(error)
-    else:
-        return
-    assert message.startswith(("bad.lab: ", "lane "))  # a column may have lost its name
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize(
-    ("table", "column", "value"),
-    [
-        ("meta", "value", "rubbish = ["),
-        ("meta", "value", "null"),
-        ("meta", "value", ""),
-        ("lanes", "data", "[]"),
-        ("lanes", "data", "{}"),
-        ("lanes", "data", "not json"),
-        ("lanes", "data", '{"spec": {"optimizer": 3}}'),
-        ("chunks", "data", b"rubbish"),
-        ("chunks", "data", "text"),
-        ("chunks", "first", "text"),
-        ("chunks", "stride", 0),
-        ("results", "data", "{}"),
-        ("results", "data", "[]"),
-        ("results", "arrays", b""),
-        ("events", "data", '{"x": 1}'),
-        ("events", "data", "3"),
-    ],
-)
-def test_wrong_entries_are_one_value_error(whole, tmp_path, table, column, value):
-    path = tmp_path / "bad.lab"
-    path.write_bytes(whole.read_bytes())
-    db = sqlite3.connect(path)
-    db.execute(f"UPDATE {table} SET {column} = ?", (value,))
-    db.commit()
-    db.close()
-    with pytest.raises(ValueError, match=r"^bad\.lab: ") as caught:
-        read_all(path)
-    assert "\n" not in str(caught.value)
-    assert not list(tmp_path.glob("bad.lab-*"))
-
-
-def test_a_file_without_an_experiment_is_one_value_error(tmp_path):
-    LabFile.create(tmp_path / "x.lab").close()
-    with pytest.raises(ValueError, match=r"^x\.lab: is damaged or cut short"):
-        open_recording(tmp_path / "x.lab")
 
 
 # -- while it is written -----------------------------------------------------------------------

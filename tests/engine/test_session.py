@@ -608,8 +608,7 @@ def test_probes_measure_when_they_are_due():
     ]
     for result in found:
         theta = recording.theta(result.lane)[result.step].astype(np.float64)
-        alive = [r for r in range(len(theta)) if np.isfinite(theta[r]).all()]
-        np.testing.assert_array_equal(result.theta[alive], theta[alive] ** 2)
+        np.testing.assert_array_equal(result.theta, theta**2)  # NaN where a run is gone
         assert result.arrays["knob_lr"].shape == (len(theta),)
         assert result.seed == 0
         assert not result.theta.flags.writeable

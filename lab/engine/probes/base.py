@@ -16,7 +16,7 @@ class Sight(NamedTuple):
     """What a probe sees of a lane at a step.
 
     Attributes:
-        theta: (runs, dim).
+        theta: (runs, dim); NaN for runs that were given up earlier.
         knobs: the live knobs' values, name -> (runs,).
         seed: the experiment's seed, for a probe's own random directions.
         diverged: the runs that are given up.
