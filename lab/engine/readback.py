@@ -79,6 +79,8 @@ def _read_columns(db: sqlite3.Connection, lane: str, record: LaneRecord) -> None
         column.load(chunks.get(name, []))
         for piece in pieces.get(name, []):
             column.append(unpack_arrays(piece)["rows"])
+        if not column.unfiled():  # as long as the pieces are no full chunk, the file has them
+            column.mark_written(len(column.fresh_rows()[1]))
     if "loss" in record.columns:
         record.head = record.columns["loss"].head
         record.runs = record.columns["loss"].at(record.head)[1].size

@@ -182,6 +182,9 @@ def test_a_killed_process_leaves_everything_up_to_its_last_word(tmp_path):
         said = int(line)
         if said > 3000:
             break
+    alive = open_recording(path)  # while somebody else is writing
+    assert len(alive.theta("adam")) == alive.lane("adam").head + 1 > said
+    alive.close()
     process.kill()
     process.wait()
     process.stdout.close()
@@ -271,6 +274,26 @@ def test_a_recording_is_resumed_in_a_place_that_cannot_be_written(tmp_path):
     session.run()
     assert_equal(session.recording, open_recording(tmp_path / "y.lab"))
     assert open_recording(tmp_path / "x.lab").head == 80  # as it was
+
+
+@pytest.mark.parametrize("rows", [8192, 32])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_resumed_file_has_everything_at_every_moment(tmp_path, monkeypatch, rows, same):
+    path = tmp_path / "x.lab"
+    session = full_session(path)
+    session.recording.close()
+    monkeypatch.setattr(columns, "CHUNK_ROWS", rows)  # and in another version, chunks are shorter
+    target = path if same else tmp_path / "y.lab"
+    again = Session(resume=open_recording(path), path=target)
+    assert_equal(again.recording, open_recording(target))  # before anything is written
+    again.set_steps(200)
+    again.run()
+    assert_equal(again.recording, open_recording(target))
+    third = Session(resume=open_recording(target))
+    assert_equal(again.recording, third.recording)
+    third.keep()
+    third.recording.save(tmp_path / "z.lab")
+    assert_equal(again.recording, open_recording(tmp_path / "z.lab"))
 
 
 # -- memory ------------------------------------------------------------------------------------
