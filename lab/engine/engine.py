@@ -25,6 +25,7 @@ class Engine:
         self.session: Any = None
         self.head = PlayHead()
         self._number = 0  # of the session
+        self._readonly: set[int] = set()  # numbers of those that cannot go on
         self._shelf = Shelf()
         self._meter = Meter()
         self._partials: dict[tuple, Any] = {}
@@ -91,6 +92,7 @@ class Engine:
             position=self.head.position,
             head=session.head,
             target=session.target,
+            readonly=self._number in self._readonly,
             playing=self.head.playing,
             steps_per_second=speed if self.head.playing else 0.0,
             load=load,
@@ -165,7 +167,14 @@ class Engine:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _open(self, source: Any, number: int, path: str | None = None, reach: int = 0) -> str:
+    def _open(
+        self,
+        source: Any,
+        number: int,
+        path: str | None = None,
+        reach: int = 0,
+        cut: bool = False,
+    ) -> str:
         """Open a session and make it the present one.
 
         Args:
@@ -173,22 +182,29 @@ class Engine:
             number: by which it can be shown again.
             path: a `.lab` file to record into, made once there is something to write.
             reach: the step to go to at once.
+            cut: leave out what does not fit the experiment's problem, instead of refusing it.
 
         Returns:
-            Why a recording can be looked at but not continued; empty if it can.
+            What is to be said: why a recording can be looked at but not continued, what was left
+            out; empty for nothing.
         """
         from lab.engine.experiment import Experiment
+        from lab.engine.fitting import fitting
         from lab.engine.session import Session
 
-        note = ""
+        note, readonly = "", False
         if isinstance(source, Experiment):
+            if cut:
+                source, note = fitting(source)
             session = Session(source)
         elif Path(source).suffix == ".lab":
             session, note = _resumed(source)
-            reach = max(0, session.recording.head)
+            readonly, reach = bool(note), max(0, session.recording.head)
         else:
             session = _from_file(source)
         self._shelf.add(number, session, path)
+        if readonly:
+            self._readonly.add(number)
         self._show(number, reach)
         return note
 

@@ -75,6 +75,7 @@ class Frame(NamedTuple):
         position: the step of the play head.
         head: the step that all lanes have reached.
         target: where the run ends.
+        readonly: whether the recording can be looked at only.
         playing: whether the play head moves.
         steps_per_second: how fast it moved of late.
         load: share of time in which the engine was at work, 0 to 1.
@@ -88,6 +89,7 @@ class Frame(NamedTuple):
     position: int = 0
     head: int = 0
     target: int = 0
+    readonly: bool = False
     playing: bool = False
     steps_per_second: float = 0.0
     load: float = 0.0

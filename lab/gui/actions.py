@@ -124,6 +124,10 @@ class Actions(QObject):
         """The action of a command."""
         return self._actions[name]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a command of that name."""
+        return name in self._actions
+
     def __iter__(self) -> Iterator[QAction]:
         """All actions, in the order of the table."""
         return iter(self._actions.values())

@@ -52,16 +52,36 @@ class Autosave:
             if lock.tryLock(0):
                 found += [path for path in folder.glob("*.lab") if path.stat().st_size]
                 lock.unlock()
-        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+                _remove_folder(folder)
+        found.sort(key=when, reverse=True)
         for path in found[KEPT:]:
             self.discard(path)
         return found[:KEPT]
+
+    def adopt(self, path: Path) -> Path:
+        """Take a recording that was left behind over into this lab's folder.
+
+        Returns:
+            Where it is now; where it was, if it could not be moved.
+        """
+        if self._folder is None:
+            return path
+        target = self._folder / f"{next(self._count)}.lab"
+        try:
+            for suffix in ("-wal", "-shm", ""):
+                old = Path(f"{path}{suffix}")
+                if old.exists():
+                    old.replace(f"{target}{suffix}")
+        except OSError:
+            return path
+        _remove_folder(path.parent)
+        return target
 
     def discard(self, path: Path) -> None:
         """Delete a recording that was left behind, and its folder with the last one."""
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
-        _remove_if_empty(path.parent)
+        _remove_folder(path.parent)
 
     def release(self, *, keep: bool) -> None:
         """Let go of the folder.
@@ -71,11 +91,16 @@ class Autosave:
         """
         if self._folder is None:
             return
-        if not keep:
-            for path in self._folder.glob("*.lab"):
-                self.discard(path)
         self._lock.unlock()
-        _remove_if_empty(self._folder)
+        for path in () if keep else list(self._folder.glob("*.lab")):
+            self.discard(path)
+        _remove_folder(self._folder)
+
+
+def when(path: Path) -> float:
+    """When a recording was written last, in seconds since the epoch."""
+    files = [Path(f"{path}{suffix}") for suffix in ("", "-wal")]
+    return max(file.stat().st_mtime for file in files if file.exists())
 
 
 def _lock(folder: Path) -> QLockFile:
@@ -84,8 +109,12 @@ def _lock(folder: Path) -> QLockFile:
     return lock
 
 
-def _remove_if_empty(folder: Path) -> None:
+def _remove_folder(folder: Path) -> None:
+    """Delete the folder of a lab that is gone, unless it still holds a recording."""
     try:
-        folder.rmdir()
+        if not list(folder.glob("*.lab")):
+            for rest in folder.iterdir():  # a lock nobody holds, what SQLite left
+                rest.unlink()
+            folder.rmdir()
     except OSError:
-        return  # it still holds something
+        return  # somebody else is at it

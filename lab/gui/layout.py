@@ -8,8 +8,11 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 COLUMNS = (("experiment",), ("landscape", "numbers"))
 RIGHT = ("loss", "spectrum", "roughness", "connectivity")
-WIDTHS = {"experiment": 300, "landscape": 800, "loss": 455}
+LEFT_WIDTH = 300
+RIGHT_WIDTHS = (384, 455)  # of the right column, on small and large screens
+RIGHT_SHARE = 0.285  # of the window, between these
 NUMBERS_HEIGHT = 150
+BARS = 120  # height of everything above and below the panels
 GAP = 8
 
 
@@ -49,12 +52,13 @@ def add_margins(window: QMainWindow) -> None:
 
 def fit(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     """Give columns and rows their usual sizes."""
-    spare = max(0, window.width() - sum(WIDTHS.values()))
-    widths = [WIDTHS[name] + (spare if name == "landscape" else 0) for name in WIDTHS]
-    window.resizeDocks([docks[name] for name in WIDTHS], widths, Qt.Orientation.Horizontal)
-    rest = max(200, window.height() - NUMBERS_HEIGHT - 120)
-    middle = [docks["landscape"], docks["numbers"]]
-    window.resizeDocks(middle, [rest, NUMBERS_HEIGHT], Qt.Orientation.Vertical)
-    each = max(100, (window.height() - 120) // len(RIGHT))
-    right = [docks[name] for name in RIGHT]
-    window.resizeDocks(right, [each] * len(RIGHT), Qt.Orientation.Vertical)
+    least, most = RIGHT_WIDTHS
+    right = min(most, max(least, int(RIGHT_SHARE * window.width())))
+    middle = max(200, window.width() - LEFT_WIDTH - right - 4 * GAP)
+    columns = [docks[name] for name in ("experiment", "landscape", RIGHT[0])]
+    across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+    window.resizeDocks(columns, [LEFT_WIDTH, middle, right], across)
+    rest = max(200, window.height() - NUMBERS_HEIGHT - BARS)
+    window.resizeDocks([docks["landscape"], docks["numbers"]], [rest, NUMBERS_HEIGHT], down)
+    each = max(100, (window.height() - BARS) // len(RIGHT))
+    window.resizeDocks([docks[name] for name in RIGHT], [each] * len(RIGHT), down)

@@ -90,12 +90,16 @@ class Notices(QObject):
     def __init__(self, window: QWidget):
         """Watch over a window."""
         super().__init__(window)
-        self.theme = DARK
+        self._theme = DARK
         self._window = window
         self._shown: list[Notice] = []
         self._hooks = (sys.excepthook, threading.excepthook)
         self._from_thread.connect(self.error)
         window.installEventFilter(self)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
 
     def catch_all(self) -> None:
         """Turn exceptions that nobody caught, in any thread, into notices."""
@@ -141,7 +145,7 @@ class Notices(QObject):
             same.close()
         for old in self._alive()[: -MOST + 1]:
             old.close()
-        notice = Notice(text, severity, details, self.theme, self._window, choices)
+        notice = Notice(text, severity, details, self._theme, self._window, choices)
         notice.destroyed.connect(self._place)
         self._shown.append(notice)
         notice.adjustSize()

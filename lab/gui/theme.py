@@ -127,6 +127,9 @@ QPushButton#primary:hover, QToolButton#primary:hover {{
     background: {mixed(t.accent, t.text, 0.85)}; }}
 QPushButton#ghost {{ background: transparent; border: 1px dashed {t.line}; color: {t.muted}; }}
 QPushButton#ghost:hover {{ color: {t.text}; border-color: {t.muted}; }}
+QToolButton#step {{ padding: 0; }}
+QToolButton#primary {{ padding: 0; }}
+QPushButton#wide {{ text-align: left; padding: 6px 9px; }}
 QToolButton#flat {{ background: transparent; border: none; padding: 2px; border-radius: 4px; }}
 QToolButton#flat:hover {{ background: {hover}; }}
 QToolButton#flat::menu-indicator {{ image: none; }}
@@ -159,7 +162,8 @@ QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}
     image: url({check}); }}
 QCheckBox:disabled {{ color: {t.muted}; }}
 QCheckBox::indicator:disabled {{ border-color: {t.line}; }}
-#search {{ background: transparent; border: none; color: {t.muted}; padding: 4px 10px; }}
+#search {{ background: transparent; border: none; color: {t.muted}; padding: 4px 10px;
+    font-size: {CAPTION_POINTS}px; }}
 #search:hover {{ color: {t.text}; }}
 
 QSlider::groove:horizontal {{ height: 3px; background: {t.line}; border-radius: 1px; }}

@@ -1,33 +1,32 @@
-"""The main window: it puts the panels together and passes on what the engine says."""
+"""The main window: it puts the panels together."""
 
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QPushButton
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QMainWindow
 
-from lab.assets import asset
-from lab.engine.messages import Happened
 from lab.gui import layout
 from lab.gui import theme as look
-from lab.gui.actions import MENUS, Actions
+from lab.gui.actions import Actions
 from lab.gui.autosave import Autosave
 from lab.gui.bridge import Bridge
 from lab.gui.commands.editing import EditCommands
-from lab.gui.commands.files import DEFAULT, SUFFIXES, FileCommands
+from lab.gui.commands.files import SUFFIXES, FileCommands
 from lab.gui.commands.helping import HelpCommands
 from lab.gui.commands.running import RunCommands
 from lab.gui.commands.viewing import ViewCommands
 from lab.gui.document import Document
 from lab.gui.icons import app_icon
+from lab.gui.menus import Menus
 from lab.gui.notify import Notices
 from lab.gui.panels.card import Card
 from lab.gui.panels.experiment import ExperimentPanel
-from lab.gui.panels.export_dialog import ExportDialog
-from lab.gui.panels.finder import Finder, Item
 from lab.gui.panels.status import Status
 from lab.gui.panels.transport import Transport
+from lab.gui.popups import Popups
+from lab.gui.reports import Reports
 from lab.gui.settings import Settings
 from lab.gui.state import ViewState
 from lab.gui.views import VIEWS
@@ -56,22 +55,29 @@ class Window(QMainWindow):
         self.document = Document(self.bridge, self.state, autosave, self)
         self.notices = Notices(self)
         self.running = RunCommands(self.bridge, self.document, self.state, self)
-        self.files = FileCommands(self.bridge, self.document, settings, self.notices, self)
+        self.files = FileCommands(
+            self.bridge, self.document, settings, autosave, self.notices, self
+        )
+        self.editing = EditCommands(self.document.stack, self)
         self.viewing = ViewCommands(self.state, self)
         groups = {
             "file": self.files,
-            "edit": EditCommands(self.document.stack, self),
+            "edit": self.editing,
             "experiment": self.running,
             "view": self.viewing,
             "help": HelpCommands(self),
         }
         self.commands = Actions(groups, self.theme, self)
+        self.editing.name(self.commands)
+        self.menus = Menus(self.commands, settings, self)
         self.status = Status(self.bridge, self)
         self.transport = Transport(self.bridge, self.state, self.commands, self)
         self.experiment_panel = ExperimentPanel(self.bridge, self.state, self.document)
         views = [self.experiment_panel, *(view(self.bridge, self.state) for view in VIEWS)]
         self.views: dict[str, View] = {view.name: view for view in views}
         self.docks = {name: Card(view, self) for name, view in self.views.items()}
+        self.popups = Popups(self)
+        self.reports = Reports(self.bridge, self.notices, self)
         self._enlarged: QByteArray | None = None
         self._source = ""
         self._build()
@@ -92,7 +98,7 @@ class Window(QMainWindow):
     def set_theme(self, theme: Theme) -> None:
         """Dress everything in a theme."""
         look.apply(QApplication.instance(), theme)
-        self.notices.theme = theme
+        self.notices.set_theme(theme)
         for part in (self.transport, self.status):
             part.set_theme(theme)
         self.commands.tint(theme)
@@ -119,106 +125,78 @@ class Window(QMainWindow):
         self.setWindowTitle("Landscape Lab")
         self.setWindowIcon(app_icon())
         self.setDockNestingEnabled(True)
+        self.setAnimated(False)
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a click anywhere ends typing
         self.addActions(list(self.commands))
+        self.menus.add_panels(dock.toggleViewAction() for dock in self.docks.values())
         self.setStatusBar(self.status)
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.transport)
         layout.add_margins(self)
-        for name in MENUS:
-            self._fill_menu(self.menuBar().addMenu(name), name)
-        search = QPushButton("Search commands   Ctrl+Shift+P", self, objectName="search")
-        search.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        search.clicked.connect(self.viewing.palette)
-        self.menuBar().setCornerWidget(search)
         self.resize(*SIZE)
         layout.arrange(self, self.docks)
-
-    def _fill_menu(self, menu: QMenu, name: str) -> None:
-        menu.setToolTipsVisible(True)
-        for action, gap in self.commands.of_menu(name):
-            if gap:
-                menu.addSeparator()
-            menu.addAction(action)
-            if action.objectName() == "file.open":
-                self._recent = menu.addMenu("Open recent")
-                self._guided = menu.addMenu("Guided experiments")
-                self._recent.aboutToShow.connect(self._fill_recent)
-                self._guided.aboutToShow.connect(self._fill_guided)
-                for files in (self._recent, self._guided):
-                    files.triggered.connect(self._open_listed)
-        if name == "View":
-            panels = menu.addMenu("Panels")
-            for dock in self.docks.values():
-                panels.addAction(dock.toggleViewAction())
+        self.setFocus()  # or the first line of text would take the keys
 
     def _connect(self) -> None:
         self.bridge.ready.connect(self._ready)
         self.bridge.refused.connect(self._refused)
-        self.bridge.answered.connect(self._answered)
-        self.bridge.trouble.connect(self.notices.error)
-        self.bridge.event_happened.connect(self._happened)
         self.bridge.recording_changed.connect(self._recording_changed)
+        self.bridge.experiment_changed.connect(self._experiment_changed)
         self.bridge.tick.connect(self._draw)
+        self.menus.file_chosen.connect(self.files.open_file)
+        self.menus.guided_chosen.connect(self.files.open_asset)
         self.transport.scrubbed.connect(self.running.go_to)
         self.transport.speed_chosen.connect(self._set_speed)
-        self.transport.end_chosen.connect(self.document.set_steps)
+        self.transport.end_chosen.connect(self._set_end)
         self.running.speed_nudged.connect(self.transport.nudge_speed)
         self.running.optimizer_asked.connect(self.experiment_panel.choose_optimizer)
-        self.files.export_asked.connect(self._export)
-        self.viewing.palette_asked.connect(self._search)
-        self.viewing.view_reset.connect(self.views["landscape"].reset)
+        self.files.export_asked.connect(self.popups.export)
+        self.viewing.palette_asked.connect(self.popups.search)
         self.viewing.layout_reset.connect(self._reset_layout)
         self.viewing.full_screen_switched.connect(self._full_screen)
         self.document.title_changed.connect(self._show_title)
-        self.views["landscape"].pointed.connect(self.status.point_at)
-        self.views["landscape"].starts_moved.connect(self.document.set_starts)
-        self.experiment_panel.complained.connect(self.notices.error)
+        self._connect_landscape()
+        for part in (self.experiment_panel, self.transport, self.views["landscape"]):
+            part.complained.connect(self.notices.error)
         self.state.events.dark.connect(self._theme_chosen)
         self.state.events.log_scale.connect(self._show_log_scale)
         for dock in self.docks.values():
-            dock.export_asked.connect(self._export)
+            dock.export_asked.connect(self.popups.export)
             dock.enlarge_asked.connect(self.enlarge)
+
+    def _connect_landscape(self) -> None:
+        landscape = self.views["landscape"]
+        self.viewing.view_reset.connect(landscape.reset)
+        landscape.pointed.connect(self.status.point_at)
+        landscape.starts_moved.connect(self.document.set_starts)
+        landscape.starts_dropped.connect(self.document.settle)
 
     # -- what the engine says ------------------------------------------------------------------
 
     @Slot(object)
     def _ready(self, catalogue: object) -> None:
         self.transport.set_speed(self.settings["speed"])
-        if self._source:
-            self.files.open_file(Path(self._source))
-        else:
-            self.document.open(asset(DEFAULT))
-            self.files.offer_recovery(self.autosave)
+        if not self._source or not self.files.open_file(Path(self._source)):
+            self.files.new()
+        self.files.offer_recovery()
 
     @Slot(object)
-    def _refused(self, answer: Happened) -> None:
-        self.notices.error(answer.value, answer.details)
+    def _refused(self, answer: object) -> None:
         if self.bridge.frame.recording is None:
-            self.document.open(asset(DEFAULT))  # a start with a bad file still shows a lab
-
-    @Slot(object)
-    def _answered(self, answer: Happened) -> None:
-        if answer.command.name == "open" and answer.value:
-            self.notices.info(answer.value)
-
-    @Slot(object)
-    def _happened(self, event: Any) -> None:
-        if event.kind == "failed":
-            what = event.data.get("measurement") or event.lane
-            self.notices.error(f"{what}: {event.data['message']}", event.data["details"])
-        elif event.kind == "diverged":
-            runs = self.bridge.frame.recording.lane(event.lane).runs
-            which = f", run {event.data['run'] + 1}," if runs > 1 else ""
-            self.notices.info(f"{event.lane}{which} diverged at step {event.step}")
+            self.files.new()  # a start with a bad file still shows a lab
 
     @Slot(object)
     def _recording_changed(self, recording: Any) -> None:
         self.state.follow = True
         self.state.hidden = frozenset()
-        if recording is not None and self.state.lane not in recording.records:
-            self.state.lane = next(iter(recording.lanes), "")
-            self.state.run = 0
+
+    @Slot(object)
+    def _experiment_changed(self, experiment: Any) -> None:
+        """Keep a lane selected that is there."""
+        lanes = self.bridge.frame.recording.lanes
+        if self.state.lane not in lanes:
+            self.state.lane, self.state.run = next(iter(lanes), ""), 0
 
     @Slot(int)
     def _draw(self, count: int) -> None:
@@ -232,46 +210,17 @@ class Window(QMainWindow):
     @Slot(float)
     def _set_speed(self, speed: float) -> None:
         self.bridge.post("speed", speed, key=("speed",))
-        self.settings["speed"] = min(speed, 1e9)
 
-    @Slot(str)
-    def _export(self, panel: str) -> None:
-        if self.bridge.frame.recording is not None:
-            dialog = ExportDialog(self.bridge, self.state, panel, self)
-            dialog.finished_well.connect(self.notices.info)
-            dialog.open()
-
-    @Slot()
-    def _search(self) -> None:
-        items = [
-            Item(
-                action.objectName(),
-                action.text().rstrip("…"),
-                action.objectName().partition(".")[0].capitalize(),
-                keys=action.shortcut().toString(),
-                trouble="" if action.isEnabled() else "not now",
-            )
-            for action in self.commands
-        ]
-        items += self.experiment_panel.findable()
-        finder = Finder("Search commands, problems, optimizers", items, self.theme, self)
-        finder.chosen.connect(self._do)
-        finder.show_over(self)
-
-    @Slot(str)
-    def _do(self, key: str) -> None:
-        if any(action.objectName() == key for action in self.commands):
-            self.commands[key].trigger()
-        else:
-            self.experiment_panel.take(key)
+    @Slot(int)
+    def _set_end(self, steps: int) -> None:
+        if steps != self.bridge.frame.target:
+            self.document.set_steps(steps)
+            self.document.settle()
 
     @Slot(bool)
     def _full_screen(self, on: bool) -> None:
-        self.setWindowState(
-            self.windowState() | Qt.WindowState.WindowFullScreen
-            if on
-            else self.windowState() & ~Qt.WindowState.WindowFullScreen
-        )
+        full = Qt.WindowState.WindowFullScreen
+        self.setWindowState(self.windowState() | full if on else self.windowState() & ~full)
 
     @Slot()
     def _reset_layout(self) -> None:
@@ -289,23 +238,7 @@ class Window(QMainWindow):
     @Slot(str)
     def _show_title(self, title: str) -> None:
         self.setWindowTitle(f"{title} — Landscape Lab")
-
-    @Slot()
-    def _fill_recent(self) -> None:
-        self._recent.clear()
-        for name in self.settings["recent"]:
-            self._recent.addAction(name).setData(name)
-        self._recent.setEnabled(True)
-
-    @Slot()
-    def _fill_guided(self) -> None:
-        self._guided.clear()
-        for path in sorted(asset("experiments").glob("*.toml")):
-            self._guided.addAction(path.stem.replace("-", " ").capitalize()).setData(str(path))
-
-    @Slot(object)
-    def _open_listed(self, action: Any) -> None:
-        self.files.open_file(Path(action.data()))
+        self.menus.corner.title.setText(title)
 
     # -- Qt ------------------------------------------------------------------------------------
 
@@ -319,6 +252,21 @@ class Window(QMainWindow):
     def _fit(self) -> None:
         layout.fit(self, self.docks)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Show in the menu whether the window fills the screen, whoever made it do so."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange:
+            self.commands["view.full_screen"].setChecked(self.isFullScreen())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape leads back from an enlarged panel, and from the full screen."""
+        if event.key() != Qt.Key.Key_Escape:
+            super().keyPressEvent(event)
+        elif self._enlarged is not None:
+            self.enlarge("")
+        elif self.isFullScreen():
+            self._full_screen(False)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Experiments and recordings may be dropped on the window."""
         if any(Path(url.toLocalFile()).suffix in SUFFIXES for url in event.mimeData().urls()):
@@ -326,8 +274,9 @@ class Window(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what is dropped."""
-        for url in event.mimeData().urls()[:1]:
-            self.files.open_file(Path(url.toLocalFile()))
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
+        for path in [path for path in files if path.suffix in SUFFIXES][:1]:
+            self.files.open_file(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the layout; stop the engine, which writes what is recorded."""
@@ -336,6 +285,7 @@ class Window(QMainWindow):
         state = bytes(self.saveState().toBase64()).decode()
         geometry = bytes(self.saveGeometry().toBase64()).decode()
         self.settings["geometry"] = f"{geometry} {state}"
+        self.settings["speed"] = min(self.transport.speed, 1e9)
         frame = self.bridge.frame
         self.bridge.close()
         self.notices.release()

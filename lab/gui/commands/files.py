@@ -3,7 +3,6 @@
 import functools
 import time
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -11,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lab.assets import asset
 from lab.engine.messages import Happened
-from lab.gui.autosave import Autosave
+from lab.gui.autosave import Autosave, when
 from lab.gui.bridge import Bridge
 from lab.gui.document import Document
 from lab.gui.notify import Notices
@@ -32,22 +31,33 @@ class FileCommands(QObject):
         bridge: Bridge,
         document: Document,
         settings: Settings,
+        autosave: Autosave,
         notices: Notices,
         window: QWidget,
     ):
-        """Act on a document."""
+        """Act on a document.
+
+        Args:
+            bridge: saves, and writes scripts.
+            document: opens.
+            settings: remembers recent files.
+            autosave: has what an earlier lab left behind.
+            notices: says how it went.
+            window: over which dialogs are shown.
+        """
         super().__init__(window)
-        self._bridge, self._document = bridge, document
+        self._bridge, self._document, self._autosave = bridge, document, autosave
         self._settings, self._notices, self._window = settings, notices, window
-        self._asked: dict[int, Any] = {}  # number of a command -> what to do with its answer
+        self._saving: dict[int, Path] = {}  # number of a command -> the file it writes
+        self._script = 0  # number of the command that writes one
         bridge.answered.connect(self._answered)
         bridge.refused.connect(self._refused)
+        document.opened.connect(self._remember)
 
     @Slot()
     def new(self) -> None:
         """Begin again with the default experiment."""
-        self._document.path = None
-        self._document.open(asset(DEFAULT))
+        self.open_asset(asset(DEFAULT))
 
     @Slot()
     def open(self) -> None:
@@ -57,14 +67,19 @@ class FileCommands(QObject):
         if name:
             self.open_file(Path(name))
 
-    def open_file(self, path: Path) -> None:
-        """Open an experiment or a recording."""
+    def open_file(self, path: Path) -> bool:
+        """Open an experiment or a recording; whether it is one by its name."""
         if path.suffix not in SUFFIXES:
             self._notices.error(
                 f"{path.name}: only .toml experiments and .lab recordings can be opened"
             )
-            return
-        self._asked[self._document.open(path)] = ("opened", path)
+            return False
+        self._document.open(path.resolve(), path.resolve())
+        return True
+
+    def open_asset(self, path: Path) -> None:
+        """Open an experiment that came with the lab: saving it asks for a name."""
+        self._document.open(path)
 
     @Slot()
     def save(self) -> None:
@@ -94,19 +109,18 @@ class FileCommands(QObject):
     @Slot()
     def copy_script(self) -> None:
         """Put a script that gives the same numbers on the clipboard."""
-        number = self._bridge.post("script")
-        self._asked[number] = ("script", None)
+        self._script = self._bridge.post("script")
 
-    def offer_recovery(self, autosave: Autosave) -> None:
-        """Say which recordings an earlier lab left behind; one click opens the newest."""
-        left = autosave.left_behind()
+    def offer_recovery(self) -> None:
+        """Say what an earlier lab left behind; one click opens the newest."""
+        left = self._autosave.left_behind()
         if left:
-            when = time.strftime("%d %B, %H:%M", time.localtime(left[0].stat().st_mtime))
+            day = time.strftime("%d %B, %H:%M", time.localtime(when(left[0])))
             self._notices.offer(
-                f"The lab was closed on {when} with a recording that was not saved.",
+                f"The lab was closed on {day} with a recording that was not saved.",
                 {
                     "Open it": functools.partial(self._recover, left[0]),
-                    "Delete": functools.partial(self._delete, autosave, left),
+                    "Delete": functools.partial(self._delete, left),
                 },
             )
 
@@ -116,30 +130,31 @@ class FileCommands(QObject):
         self._window.close()
 
     def _save_to(self, path: Path) -> None:
-        number = self._bridge.post("save", str(path))
-        self._asked[number] = ("saved", path)
+        self._saving[self._bridge.post("save", str(path))] = path
 
     def _recover(self, path: Path) -> None:
-        self._document.open(path)
+        self._document.open(self._autosave.adopt(path))
 
-    def _delete(self, autosave: Autosave, left: list[Path]) -> None:
+    def _delete(self, left: list[Path]) -> None:
         for path in left:
-            autosave.discard(path)
+            self._autosave.discard(path)
+
+    @Slot(object)
+    def _remember(self, path: Path | None) -> None:
+        if path is not None:
+            self._settings.add_recent(str(path.resolve()))
 
     @Slot(object)
     def _answered(self, answer: Happened) -> None:
-        what, path = self._asked.pop(answer.command.number, ("", None))
-        if what == "opened":
+        path = self._saving.pop(answer.command.number, None)
+        if path is not None:
             self._document.take_path(path)
-            self._settings.add_recent(str(path.resolve()))
-        elif what == "saved":
-            self._document.take_path(path)
-            self._settings.add_recent(str(path.resolve()))
+            self._remember(path)
             self._notices.info(f"saved {path.name}")
-        elif what == "script":
+        elif answer.command.number == self._script:
             QGuiApplication.clipboard().setText(answer.value)
             self._notices.info("the script is on the clipboard")
 
     @Slot(object)
     def _refused(self, answer: Happened) -> None:
-        self._asked.pop(answer.command.number, None)
+        self._saving.pop(answer.command.number, None)

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from lab.engine.messages import Frame, Happened
 from lab.gui.bridge import Bridge
 from lab.gui.document import Document
 from lab.gui.state import ViewState
@@ -17,18 +18,15 @@ class RunCommands(QObject):
         """Act on a document and a cursor."""
         super().__init__(parent)
         self._bridge, self._document, self._state = bridge, document, state
+        self._sought = 0  # number of the seek that was not answered yet
         bridge.frame_changed.connect(self._stay_with)
+        bridge.answered.connect(self._answered)
+        bridge.refused.connect(self._answered)
 
     @Slot(int)
     def go_to(self, step: int) -> None:
-        """Move the cursor to a step; the engine goes on by itself if it is running."""
-        frame = self._bridge.frame
-        if step > frame.head and not frame.playing:
-            self._bridge.post("seek", step)
-            self._state.follow = True
-            return
-        self._state.follow = False
-        self._state.cursor = max(0, min(step, frame.head))
+        """Move the cursor to a step. Steps that are not there yet are computed on the way."""
+        self._go_to(step, playing=self._bridge.frame.playing)
 
     @Slot()
     def play(self) -> None:
@@ -37,7 +35,7 @@ class RunCommands(QObject):
             self._bridge.post("pause")
             return
         if not self._state.follow:
-            self._bridge.post("seek", self._state.cursor)
+            self._seek(self._state.cursor)
             self._state.follow = True
         self._bridge.post("play")
 
@@ -61,7 +59,7 @@ class RunCommands(QObject):
         """To the newest step."""
         frame = self._bridge.frame
         if not frame.playing:
-            self._bridge.post("seek", frame.head)
+            self._seek(frame.head)
         self._state.follow = True
         self._state.cursor = frame.head
 
@@ -91,8 +89,9 @@ class RunCommands(QObject):
     @Slot()
     def branch(self) -> None:
         """Go on from the cursor's step in a new lane."""
-        if self._state.lane:
-            self._state.lane = self._document.branch(self._state.lane, self._state.cursor)
+        recording = self._bridge.frame.recording
+        if recording is not None and self._state.lane in recording.lanes:
+            self._document.branch(self._state.lane, self._state.cursor)
 
     @Slot()
     def restart(self) -> None:
@@ -103,9 +102,31 @@ class RunCommands(QObject):
     def _move(self, count: int) -> None:
         if self._bridge.frame.playing:
             self._bridge.post("pause")
-        self.go_to(max(0, self._state.cursor + count))
+        self._go_to(self._state.cursor + count, playing=False)
+
+    def _go_to(self, step: int, *, playing: bool) -> None:
+        frame = self._bridge.frame
+        if step <= frame.head or frame.readonly:
+            self._state.follow = False
+            self._state.cursor = max(0, min(step, frame.head))
+            return
+        if step > frame.target:
+            self._document.set_steps(step)
+        self._state.follow = True
+        if not playing:  # else it will get there by itself
+            self._seek(step)
+            self._state.cursor = step
+
+    def _seek(self, step: int) -> None:
+        self._sought = self._bridge.post("seek", step, key=("seek",))
 
     @Slot(object)
-    def _stay_with(self, frame: object) -> None:
-        if self._state.follow:
+    def _answered(self, answer: Happened) -> None:
+        if answer.command.number == self._sought:
+            self._sought = 0
+
+    @Slot(object)
+    def _stay_with(self, frame: Frame) -> None:
+        """Let the cursor follow the play head, but not back to where it was before a seek."""
+        if self._state.follow and not self._sought:
             self._state.cursor = frame.position

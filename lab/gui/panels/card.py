@@ -1,19 +1,18 @@
 """A card: a dock with a title, one muted line of state, and two actions, export and enlarge."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from lab.gui.icons import icon
+from lab.gui.panels.section import Elided
 from lab.gui.views.base import View
 from lab.palette import Theme
 
@@ -39,14 +38,14 @@ class Card(QDockWidget):
             | QDockWidget.DockWidgetFeature.DockWidgetFloatable
             | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
-        self._state = _Elided(objectName="state")
-        self._export = _flat(f"Export {view.title.lower()}…")
-        self._enlarge = _flat("Enlarge, or back to all panels")
+        self._state = Elided(self, objectName="state")
+        self._export = _flat(f"Export {view.title.lower()}…", self)
+        self._enlarge = _flat("Enlarge, or back to all panels", self)
         self._export.setVisible(bool(view.export_name))
         self._export.clicked.connect(self._ask_export)
         self._enlarge.clicked.connect(self._ask_enlarge)
         self.setTitleBarWidget(self._header())
-        body = QFrame(objectName="cardBody")
+        body = QFrame(self, objectName="cardBody")
         inside = QVBoxLayout(body)
         inside.setContentsMargins(1, 0, 1, 1)
         inside.addWidget(view)
@@ -60,11 +59,11 @@ class Card(QDockWidget):
         self.view.set_theme(theme)
 
     def _header(self) -> QWidget:
-        header = QFrame(objectName="cardHeader")
+        header = QFrame(self, objectName="cardHeader")
         row = QHBoxLayout(header)
         row.setContentsMargins(12, 5, 8, 5)
         row.setSpacing(10)
-        row.addWidget(QLabel(self.view.title, objectName="title"))
+        row.addWidget(QLabel(self.view.title, header, objectName="title"))
         row.addWidget(self._state, 1)
         for extra in self.view.header_widgets():
             row.addWidget(extra)
@@ -86,24 +85,8 @@ class Card(QDockWidget):
         self.enlarge_asked.emit(self.view.name)
 
 
-class _Elided(QLabel):
-    """One line that ends in … where it does not fit."""
-
-    def __init__(self, **properties: str):
-        """Begin empty."""
-        super().__init__(**properties)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw as much of the text as there is room for."""
-        painter = QPainter(self)
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
-        painter.end()
-
-
-def _flat(tip: str) -> QToolButton:
-    button = QToolButton(objectName="flat")
+def _flat(tip: str, parent: QWidget) -> QToolButton:
+    button = QToolButton(parent, objectName="flat")
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setCursor(Qt.CursorShape.PointingHandCursor)

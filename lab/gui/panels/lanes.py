@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob, KnobField
 from lab.engine.plan import Lane
 from lab.gui.icons import icon
 from lab.gui.panels.knob_form import KnobForm
+from lab.gui.panels.section import Elided
 from lab.palette import Theme, mixed
 
 FIRST = 3  # knobs shown before the card is opened
@@ -29,18 +30,18 @@ class LaneCard(QFrame):
     chosen = Signal(str)
     complained = Signal(str)
 
-    def __init__(self, lane: Lane, colour: str, theme: Theme, *, open_: bool):
+    def __init__(self, lane: Lane, colour: str, theme: Theme, parent: QWidget):
         """Make the card.
 
         Args:
             lane: what the experiment says.
             colour: of the lane.
             theme: the other colours.
-            open_: whether all knobs are shown.
+            parent: Qt's owner.
         """
-        super().__init__(objectName="laneCard")
-        self.lane, self._colour, self._theme = lane, QColor(colour), theme
-        self._selected = False
+        super().__init__(parent, objectName="laneCard")
+        self.lane = lane
+        self._selected, self._visible = False, True
         inside = QVBoxLayout(self)
         inside.setContentsMargins(12, 6, 8, 7)
         inside.setSpacing(4)
@@ -48,26 +49,34 @@ class LaneCard(QFrame):
         fields = lane.entry.knobs
         live = [item for item in fields if item.knob.live] or list(fields)
         first, rest = live[:FIRST], [item for item in fields if item not in live[:FIRST]]
-        self._forms = [KnobForm(first, lane.knobs, sweeps=True)]
-        self._rest = QWidget(objectName="bare")
+        self._rest = QWidget(self, objectName="bare")
         below = QVBoxLayout(self._rest)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(3)
+        self.forms = [KnobForm(first, lane.knobs, sweeps=True, parent=self)]
         if rest:
-            self._forms.append(KnobForm(rest, lane.knobs, sweeps=True))
-            below.addWidget(self._forms[-1])
-        self._runs = KnobForm([_RUNS], {"runs": lane.runs}, sweeps=False)
-        self._runs.committed.connect(self._commit_runs)
-        below.addWidget(self._runs)
-        inside.addWidget(self._forms[0])
+            self.forms.append(KnobForm(rest, lane.knobs, sweeps=True, parent=self._rest))
+            below.addWidget(self.forms[-1])
+        self.runs = KnobForm([_RUNS], {"runs": lane.runs}, sweeps=False, parent=self._rest)
+        self.runs.committed.connect(self._commit_runs)
+        below.addWidget(self.runs)
+        inside.addWidget(self.forms[0])
         inside.addWidget(self._rest)
-        for form in (*self._forms, self._runs):
+        for form in (*self.forms, self.runs):
             form.complained.connect(self.complained)
-        for form in self._forms:
+        for form in self.forms:
             form.changed.connect(self._change)
             form.committed.connect(self._commit)
-        self._rest.setVisible(open_)
-        self._show_state(visible=True)
+        self._rest.hide()
+        self.set_theme(colour, theme)
+
+    def set_theme(self, colour: str, theme: Theme) -> None:
+        """Take other colours."""
+        self._colour, self._theme = QColor(colour), theme
+        self._dot.setText(f'<span style="color:{colour}">●</span>')
+        self.close_button.setIcon(icon("close", theme, theme.muted))
+        self._show_icons()
+        self.update()
 
     @property
     def is_open(self) -> bool:
@@ -77,16 +86,17 @@ class LaneCard(QFrame):
     def show_lane(self, lane: Lane, values: dict[str, Any]) -> None:
         """Show a changed spec of the same optimizer, with its knobs' present values."""
         self.lane = lane
-        for form in self._forms:
+        for form in self.forms:
             form.set_values(values)
-        self._runs.set_values({"runs": lane.runs})
+        self.runs.set_values({"runs": lane.runs})
         self._count.setText(_count(lane))
 
     def show_state(self, *, visible: bool, selected: bool) -> None:
         """Show whether the lane is drawn, and whether it is selected."""
-        self._selected = selected
-        self._show_state(visible=visible)
-        self.update()
+        if (visible, selected) != (self._visible, self._selected):
+            self._visible, self._selected = visible, selected
+            self._show_icons()
+            self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Select the lane."""
@@ -107,32 +117,33 @@ class LaneCard(QFrame):
     def _header(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(4)
-        dot = QLabel(f'<span style="color:{self._colour.name()}">●</span>')
-        row.addWidget(dot)
+        self._dot = QLabel(self)
+        row.addWidget(self._dot)
         row.addSpacing(2)
-        title = QLabel(self.lane.title, objectName="title")
-        title.setToolTip(self.lane.entry.summary)
-        row.addWidget(title)
-        self._count = QLabel(_count(self.lane), objectName="muted")
+        title = Elided(self, objectName="title")
+        title.setText(self.lane.title)
+        title.setToolTip(f"{self.lane.title}: {self.lane.entry.summary}")
+        row.addWidget(title, 1)
+        self._count = QLabel(_count(self.lane), self, objectName="muted")
         row.addWidget(self._count)
-        row.addStretch(1)
-        self._eye = self._button("eye", "Draw this lane, or not", self._hide)
-        self._more = self._button("plus", "All knobs and the number of runs", self._open)
-        close = self._button("close", "Remove this lane", self._remove)
-        for button in (self._eye, self._more, close):
+        self.eye = self._button("Draw this lane, or not", self._hide)
+        self.more = self._button("All knobs and the number of runs", self._open)
+        self.close_button = self._button("Remove this lane", self._remove)
+        for button in (self.eye, self.more, self.close_button):
             row.addWidget(button)
         return row
 
-    def _button(self, name: str, tip: str, slot: Any) -> QToolButton:
-        button = QToolButton(objectName="flat")
-        button.setIcon(icon(name, self._theme, self._theme.muted))
+    def _button(self, tip: str, slot: Any) -> QToolButton:
+        button = QToolButton(self, objectName="flat")
         button.setToolTip(tip)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(slot)
         return button
 
-    def _show_state(self, *, visible: bool) -> None:
-        self._eye.setIcon(icon("eye" if visible else "eye-off", self._theme, self._theme.muted))
+    def _show_icons(self) -> None:
+        muted = self._theme.muted
+        self.eye.setIcon(icon("eye" if self._visible else "eye-off", self._theme, muted))
+        self.more.setIcon(icon("chevron-up" if self.is_open else "chevron", self._theme, muted))
 
     @Slot(str, object)
     def _change(self, knob: str, value: Any) -> None:
@@ -152,7 +163,8 @@ class LaneCard(QFrame):
 
     @Slot()
     def _open(self) -> None:
-        self._rest.setVisible(not self._rest.isVisible())
+        self._rest.setVisible(not self.is_open)
+        self._show_icons()
 
     @Slot()
     def _remove(self) -> None:

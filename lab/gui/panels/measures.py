@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from lab.engine.plan import ProbePlan
-from lab.gui.theme import CAPTION_POINTS, number_font
+from lab.gui.panels.typed import TypedLine
+from lab.gui.theme import CAPTION_POINTS
+
+CADENCE = "Steps from one measurement to the next"
 
 
 class Measures(QWidget):
@@ -16,17 +19,18 @@ class Measures(QWidget):
     planned = Signal(object)  # tuple of ProbePlan
     complained = Signal(str)
 
-    def __init__(self, entries: Mapping[str, Any]):
+    def __init__(self, entries: Mapping[str, Any], parent: QWidget):
         """Make the rows.
 
         Args:
             entries: the probes of the catalogue.
+            parent: Qt's owner.
         """
-        super().__init__(objectName="bare")
+        super().__init__(parent, objectName="bare")
         self._entries = entries
         self._plans: dict[str, ProbePlan] = {}
         self._boxes: dict[str, QCheckBox] = {}
-        self._cadences: dict[str, QLineEdit] = {}
+        self._cadences: dict[str, TypedLine] = {}
         self._costs: dict[str, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -34,23 +38,22 @@ class Measures(QWidget):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(0, 1)
         for row, (name, entry) in enumerate(entries.items()):
-            box = self._boxes[name] = QCheckBox(entry.title)
+            box = self._boxes[name] = QCheckBox(entry.title, self)
             box.setToolTip(entry.error or entry.summary)
             box.setEnabled(not entry.error)
             box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             box.clicked.connect(self._tell)
-            cadence = self._cadences[name] = QLineEdit("20", objectName="number")
-            cadence.setFont(number_font(CAPTION_POINTS))
-            cadence.setAlignment(Qt.AlignmentFlag.AlignRight)
+            cadence = self._cadences[name] = TypedLine(self, number=True, size=CAPTION_POINTS)
+            cadence.show_text(str(ProbePlan.every))
             cadence.setFixedWidth(44)
-            cadence.setToolTip("Steps from one measurement to the next")
-            cadence.editingFinished.connect(self._typed)
-            cost = self._costs[name] = QLabel(objectName="muted")
+            cadence.setToolTip(CADENCE)
+            cadence.typed.connect(self._tell)
+            cost = self._costs[name] = QLabel(self, objectName="muted")
             cost.setFixedWidth(38)
             cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             cost.setToolTip("Share of the engine's time")
             grid.addWidget(box, row, 0)
-            grid.addWidget(QLabel("every", objectName="muted"), row, 1)
+            grid.addWidget(QLabel("every", self, objectName="muted"), row, 1)
             grid.addWidget(cadence, row, 2)
             grid.addWidget(cost, row, 3)
 
@@ -67,8 +70,9 @@ class Measures(QWidget):
             box.setEnabled(not reason)
             box.setToolTip(reason or self._entries[name].summary)
             box.setChecked(name in self._plans)
-            if name in self._plans and not self._cadences[name].hasFocus():
-                self._cadences[name].setText(str(self._plans[name].every))
+            if name in self._plans:
+                self._cadences[name].show_text(str(self._plans[name].every))
+                self._cadences[name].setToolTip(CADENCE)
 
     def show_costs(self, cost: Mapping[str, float]) -> None:
         """Show which share of the engine's time each probe took so far."""
@@ -81,26 +85,21 @@ class Measures(QWidget):
                 label.setText(text)
 
     @Slot()
-    def _typed(self) -> None:
-        if any(cadence.isModified() for cadence in self._cadences.values()):
-            self._tell()
-
-    @Slot()
     def _tell(self) -> None:
+        """Tell the plans that the rows stand for, unless one of them is none."""
         plans = []
         for name, box in self._boxes.items():
-            cadence = self._cadences[name]
-            cadence.setModified(False)
             if not box.isChecked():
                 continue
-            old = self._plans.get(name)
+            cadence, old = self._cadences[name], self._plans.get(name)
             try:
                 every = int(cadence.text())
                 plans.append(ProbePlan(name, every, dict(old.knobs) if old else {}))
             except ValueError:
-                self.complained.emit(
-                    f"every = {cadence.text()!r}: a whole number of at least 1 is needed"
-                )
-                cadence.setText(str(old.every if old else 20))
+                sentence = f"every = {cadence.text()!r}: a whole number of at least 1 is needed"
+                cadence.refuse(sentence)
+                self.complained.emit(sentence)
                 return
-        self.planned.emit(tuple(plans))
+            cadence.show_text(str(every), force=True)
+        if tuple(plans) != tuple(self._plans.values()):
+            self.planned.emit(tuple(plans))

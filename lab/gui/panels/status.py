@@ -8,13 +8,8 @@ from lab.gui.bridge import Bridge
 from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.palette import DARK, Theme
 
-_WORDS = {
-    "hessian_spectrum": "spectrum",
-    "roughness": "roughness",
-    "connectivity": "connectivity",
-    "surface": "landscape",
-    "evaluation": "evaluation",
-}
+EVERY = 30  # frames between two looks at what changes slowly
+_WORDS = {"hessian_spectrum": "spectrum", "surface": "landscape"}
 
 
 class Status(QStatusBar):
@@ -24,30 +19,30 @@ class Status(QStatusBar):
         """Make the bar."""
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self._bridge = bridge
-        self._theme = DARK
-        self._state, self._device, self._speed, self._load, self._size = (
+        self._bridge, self._theme = bridge, DARK
+        self.state, self.device, self.speed, self.load, self.size_label = (
             self._label() for _ in range(5)
         )
-        self._state.setText("starting the engine …")
-        self._pointer = self._label()
-        self._fps = self._label()
-        self.addPermanentWidget(self._pointer)
-        self.addPermanentWidget(self._fps)
+        self.state.setText("starting the engine …")
+        self.pointer, self.rate = QLabel(self), QLabel(self)
+        for label in (self.pointer, self.rate):
+            label.setFont(number_font(CAPTION_POINTS))
+            self.addPermanentWidget(label)
         bridge.frame_changed.connect(self._show)
         bridge.tick.connect(self._tick)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._theme = theme
+        self._show(self._bridge.frame)
 
     @Slot(str)
     def point_at(self, text: str) -> None:
         """Say what is under the pointer."""
-        self._pointer.setText(text)
+        self.pointer.setText(text)
 
     def _label(self) -> QLabel:
-        label = QLabel()
+        label = QLabel(self)
         label.setFont(number_font(CAPTION_POINTS))
         self.addWidget(label)
         return label
@@ -59,19 +54,19 @@ class Status(QStatusBar):
         header = frame.recording.header
         threads = header["threads"]
         device = header["device"].upper()
-        self._state.setText(_state(frame, self._theme))
-        self._device.setText(f"{device} · {threads} thread{'s' if threads > 1 else ''}")
-        self._speed.setText(f"{frame.steps_per_second:,.0f} steps/s" if frame.playing else "")
-        self._load.setText(f"engine {100 * frame.load:.0f} %")
+        self.state.setText(_state(frame, self._theme))
+        self.device.setText(f"{device} · {threads} thread{'s' if threads > 1 else ''}")
+        self.speed.setText(f"{frame.steps_per_second:,.0f} steps/s" if frame.playing else "")
+        self.load.setText(f"engine {100 * frame.load:.0f} %")
 
     @Slot(int)
     def _tick(self, count: int) -> None:
-        if count % 30:
+        if count % EVERY:
             return
         recording = self._bridge.frame.recording
         if recording is not None:
-            self._size.setText(f"recording {_megabytes(recording.nbytes)}")
-        self._fps.setText(f"{self._bridge.frames_per_second:.0f} fps")
+            self.size_label.setText(f"recording {_megabytes(recording.nbytes)}")
+        self.rate.setText(f"{self._bridge.frames_per_second:.0f} fps")
 
 
 def _state(frame: Frame, theme: Theme) -> str:
@@ -85,7 +80,7 @@ def _state(frame: Frame, theme: Theme) -> str:
     elif frame.head < frame.position:
         colour, word = theme.accent, "computing …"
     else:
-        colour, word = theme.muted, "paused"
+        colour, word = theme.muted, "only to be looked at" if frame.readonly else "paused"
     return f'<span style="color:{colour}">●</span> {word}'
 
 

@@ -70,13 +70,10 @@ def area(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> QPainterPath:
     x, low, high = (np.asarray(v, dtype=np.float64) for v in (x, low, high))
     whole = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]])))
-    outlines, joins = [], []
+    outline = QPainterPath()
     for first, last in edges.reshape(-1, 2):
         piece = slice(first, last)
-        there = np.stack([x[piece], high[piece]])
-        outlines += [there, np.stack([x[piece], low[piece]])[:, ::-1]]
-        joins += [np.ones(2 * (last - first) - 1, dtype=np.int32), np.zeros(1, dtype=np.int32)]
-    if not outlines:
-        return QPainterPath()
-    across, up = np.concatenate(outlines, axis=1)
-    return pg.arrayToQPath(across, up, connect=np.concatenate(joins))
+        across = np.concatenate([x[piece], x[piece][::-1]])
+        up = np.concatenate([high[piece], low[piece][::-1]])
+        outline.addPath(pg.arrayToQPath(across, up, connect="all"))
+    return outline

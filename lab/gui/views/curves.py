@@ -3,27 +3,32 @@
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
 
+from lab.engine.overview import Curve
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.bands import Band
 from lab.gui.views.base import View
 from lab.gui.views.plot import Plot, reach
+from lab.gui.views.polylines import Polyline, Polylines
 from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
 POINTS = 400  # of a curve, about as many as a panel has pixels
+DEEPEST = 20.0  # decades below the highest value that are worth showing
+HIGHEST = 4.0  # decades above the start to which a diverging lane is followed
+BAND_ROOM = 1.0  # decades by which a band may widen the axis
+FLOOR = -400.0  # where a band ends whose lower edge is 0: below any float
 
 AXES = {"steps": "", "gradient evaluations": "gradient_evaluations", "seconds": "seconds"}
 QUANTITIES = {"loss": "loss", "gradient norm": "grad_norm"}
 
 
 class Curves(View):
-    """Loss or gradient norm of all lanes on log axes."""
+    """Loss or gradient norm of all lanes, on a logarithmic axis where that is possible."""
 
     name = "loss"
     title = "Loss"
@@ -33,15 +38,16 @@ class Curves(View):
     def __init__(self, bridge: Bridge, state: ViewState):
         """Begin empty."""
         super().__init__(bridge, state)
-        self._axis, self._quantity, self._log = "steps", "loss", True
+        self._axis, self._quantity, self._wants_log, self._log = "steps", "loss", True, True
         self._plot = Plot("step", "loss", log_y=True)
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self._plot)
-        self._curves: dict[str, pg.PlotCurveItem] = {}
-        self._bands: dict[str, Band] = {}
+        self._lines = Polylines()
+        self._plot.addItem(self._lines, ignoreBounds=True)
+        self._bands: list[Band] = []
+        self._drawn_curves: dict[str, Curve] = {}  # on the plot's axes
         self._plot.pointed.connect(self._read)
-        self._named: tuple = ()
         self._changed = True  # whether another quantity or axis was chosen since the last drawing
         self._menu_button = self._make_menu()
         self._say()
@@ -54,57 +60,69 @@ class Curves(View):
         """Take other colours."""
         super().set_theme(theme)
         self._plot.set_theme(theme)
-        self._named = ()
 
     def draw(self) -> None:
         """Draw all visible lanes up to their heads, and the cursor line."""
-        lanes = self.lanes()
-        self._make_items(lanes)
-        for place, name in lanes:
-            self._draw_lane(place, name)
-        self._plot.set_cursor(self._cursor_x(lanes))
+        lanes, records = self.lanes(), self.recording.records
+        found = {name: self._curve(records[name]) for _, name in lanes}
+        self._choose_scale(found)
+        self._drawn_curves = {name: self._scaled(curve) for name, curve in found.items()}
+        colours = [self.theme.lane(place) for place, _ in lanes]
+        self._lines.set_curves(
+            [
+                Polyline(curve.steps, curve.middle, colour)
+                for curve, colour in zip(self._drawn_curves.values(), colours, strict=True)
+            ]
+        )
+        self._draw_bands(colours)
+        self._plot.set_legend(
+            [(colour, self._title(name)) for colour, (_, name) in zip(colours, lanes, strict=True)]
+        )
+        self._plot.set_cursor(self._cursor_x())
         self._fit()
 
-    def _make_items(self, lanes: list[tuple[int, str]]) -> None:
-        """One curve and one band for each visible lane, named in the legend."""
-        names = tuple((place, name) for place, name in lanes)
-        if names == self._named:
-            return
-        self._named = names
-        for items in (self._curves, self._bands):
-            for item in items.values():
-                self._plot.removeItem(item)
-            items.clear()
-        for place, name in lanes:
-            colour = self.theme.lane(place)
-            self._bands[name] = Band(colour)
-            curve = pg.PlotCurveItem(
-                connect="finite", antialias=True, pen=pg.mkPen(colour, width=1.5)
-            )
-            self._curves[name] = curve
-            for item in (self._bands[name], curve):
-                self._plot.addItem(item, ignoreBounds=True)
-        entries = [(self.theme.lane(place), self._title(name)) for place, name in lanes]
-        self._plot.set_legend(entries)
+    def _curve(self, record: Any) -> Curve:
+        """The quantity of a lane along the chosen axis."""
+        curve = record.curve(QUANTITIES[self._quantity], 0, record.head + 1, POINTS)
+        return curve._replace(steps=self._along(record, curve.steps))
+
+    def _choose_scale(self, curves: dict[str, Curve]) -> None:
+        """Take a linear axis where a logarithm is not possible."""
+        with np.errstate(invalid="ignore"):
+            negative = any((curve.middle < 0).any() for curve in curves.values())
+        log = self._wants_log and not negative
+        if log != self._log:
+            self._log = log
+            self._plot.getPlotItem().getAxis("left").setLogMode(log)
+            self._say()
+
+    def _scaled(self, curve: Curve) -> Curve:
+        """A curve on the plot's axes: decades where it is logarithmic, gaps where that fails."""
+        values = (curve.low, curve.middle, curve.high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = [np.log10(v) if self._log else np.asarray(v, np.float64) for v in values]
+        return Curve(curve.steps, *[np.where(np.isfinite(v), v, np.nan) for v in scaled])
+
+    def _draw_bands(self, colours: list[str]) -> None:
+        """The spread of lanes of several runs."""
+        wide = [
+            (curve, colour)
+            for (name, curve), colour in zip(self._drawn_curves.items(), colours, strict=True)
+            if self.recording.records[name].runs > 1
+        ]
+        while len(self._bands) < len(wide):
+            self._bands.append(Band(self.theme.lane(0)))
+            self._plot.addItem(self._bands[-1], ignoreBounds=True)
+        for band, (curve, colour) in zip(self._bands, wide, strict=False):
+            band.set_colour(colour)
+            low = np.where(np.isnan(curve.low), FLOOR, curve.low) if self._log else curve.low
+            gone = np.isnan(curve.high)
+            band.set_data(curve.steps, np.where(gone, np.nan, low), curve.high)
+        for band in self._bands[len(wide) :]:
+            band.clear()
 
     def _title(self, name: str) -> str:
         return self.recording.records[name].spec.title
-
-    def _draw_lane(self, place: int, name: str) -> None:
-        record = self.recording.records[name]
-        curve = record.curve(QUANTITIES[self._quantity], 0, record.head + 1, POINTS)
-        x = self._along(record, curve.steps)
-        low, middle, high = (self._scaled(v) for v in (curve.low, curve.middle, curve.high))
-        self._curves[name].setData(x, middle, connect="finite")
-        self._bands[name].set_data(x, low, high) if record.runs > 1 else self._bands[name].clear()
-
-    def _scaled(self, values: np.ndarray) -> np.ndarray:
-        """Values on the plot's axis: decades where it is logarithmic, gaps where that fails."""
-        if not self._log:
-            return values
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log10(values)
-        return np.where(np.isfinite(logs), logs, np.nan)
 
     def _along(self, record: Any, steps: np.ndarray) -> np.ndarray:
         """Where steps lie on the x axis."""
@@ -115,25 +133,35 @@ class Curves(View):
         found = [record.at(column, int(steps[i])) for i in known]
         return np.interp(steps, steps[known], [float(np.max(row)) for _, row in found])
 
-    def _cursor_x(self, lanes: list[tuple[int, str]]) -> float | None:
-        """The cursor's place, where all lanes agree on one."""
+    def _cursor_x(self) -> float | None:
+        """The cursor's place, where all lanes agree on one; else that of the selected lane."""
         cursor = self.state.cursor
         if not AXES[self._axis]:
             return float(cursor)
         record = self.recording.records.get(self.state.lane)
-        return float(self._along(record, np.array([cursor]))[0]) if record is not None else None
+        if record is None or record.head < 0:
+            return None
+        return float(self._along(record, np.array([min(cursor, record.head)]))[0])
 
     def _fit(self) -> None:
-        """Let the ranges go where they hold all curves."""
-        lines = [curve.getData() for curve in self._curves.values()]
-        ys = [y[np.isfinite(y)] for _, y in lines if y is not None]
-        finite = np.concatenate(ys) if ys else np.empty(0)
-        if not len(finite):
+        """Let the ranges go where they hold all curves, and bands as far as they are near."""
+        curves = [c for c in self._drawn_curves.values() if np.isfinite(c.middle).any()]
+        if not curves:
             return
         frame = self.bridge.frame
-        ends = [float(x[-1]) for x, _ in lines if x is not None and len(x)]
+        ends = [float(c.steps[-1]) for c in curves]
         right = max(ends) if AXES[self._axis] else reach(frame.head, frame.target)
-        low, high = float(finite.min()), float(finite.max())
+        low = min(float(np.nanmin(c.middle)) for c in curves)
+        high = max(float(np.nanmax(c.middle)) for c in curves)
+        if self._log:
+            begin = max(float(c.middle[np.isfinite(c.middle)][0]) for c in curves)
+            low = max(low, high - DEEPEST)
+            high = min(high, begin + HIGHEST)
+            near = (low - BAND_ROOM, high + BAND_ROOM)
+        else:
+            near = (low - (high - low) / 2, high + (high - low) / 2)
+        low = max(near[0], min(low, *(float(np.nanmin(c.low, initial=low)) for c in curves)))
+        high = min(near[1], max(high, *(float(np.nanmax(c.high, initial=high)) for c in curves)))
         room = 0.06 * (high - low) or 0.5
         self._plot.aim((0, right or 1.0), (low - room, high + room), at_once=self._changed)
         self._changed = False
@@ -143,11 +171,11 @@ class Curves(View):
         """The numbers of all lanes at the mouse."""
         rows = []
         for place, name in self.lanes():
-            curve = self._curves.get(name)
-            along, values = curve.getData() if curve is not None else (None, None)
-            if along is None or not len(along) or x > along[-1]:
+            curve = self._drawn_curves.get(name)
+            if curve is None or not len(curve.steps) or x > curve.steps[-1]:
                 continue
-            value = float(values[min(int(np.searchsorted(along, x)), len(along) - 1)])
+            at = min(int(np.searchsorted(curve.steps, x)), len(curve.steps) - 1)
+            value = float(curve.middle[at])
             number = short(10**value if self._log else value)
             rows.append((dot(self.theme.lane(place)), self._title(name), number))
         self._plot.set_reading(table(rows, f"{self._axis} {short(x)}") if rows else "")
@@ -188,14 +216,16 @@ class Curves(View):
 
     @Slot(bool)
     def _choose_log(self, log: bool) -> None:
-        self._log = log
-        self._plot.getPlotItem().getAxis("left").setLogMode(log)
+        self._wants_log = log
         self._say()
 
     def _say(self) -> None:
         self._menu_button.setText(f"against {self._axis} ▾")
-        x = "step" if not AXES[self._axis] else self._axis
+        x = {"steps": "step", "seconds": "time [s]"}.get(self._axis, self._axis)
         self._plot.set_titles(bottom=x, left=self._quantity)
-        self.said.emit("" if self._quantity == "loss" else self._quantity)
+        words = [] if self._quantity == "loss" else [self._quantity]
+        if self._wants_log and not self._log:
+            words.append("linear: not all values are above 0")
+        self.said.emit(" · ".join(words))
         self._changed = True
         self.outdated()

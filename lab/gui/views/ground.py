@@ -1,4 +1,4 @@
-"""The ground of the landscape: which surface is wanted, what of it is there, where points fall.
+"""The ground of the landscape: which surface is wanted, and where points fall on it.
 
 Qt-free. A ground is made for a recording and a plane; it is replaced when either changes.
 """
@@ -11,22 +11,25 @@ import numpy as np
 NATIVE_POINTS = 257  # along the longer side of a surface in closed form
 PLANE_POINTS = 51  # along each side of a plane through a network's parameters
 PROFILE_POINTS = 801
+FIRST_STEPS = 8  # after which a plane of paths is looked for again; then at every doubling
 
 
 class NativeGround:
     """The variables of a problem of two (or one) themselves."""
 
-    text = "exact"
+    kind = "native"
+    text = short = "exact"
     exact = True
 
     def __init__(self, problem: Mapping[str, Any]):
         """Look at the description of a problem in a recording's header."""
         self.dim = problem["dim"]
-        self.titles = (*problem["names"], "loss")[:2]
+        names = problem["names"] if len(problem["names"]) == self.dim else ["first", "second"]
+        self.titles = (*names[: self.dim], "loss")[:2]
         self._window = problem["window"]
 
     @property
-    def window(self) -> tuple | None:
+    def window(self) -> tuple:
         """What is to be seen at first: ((low, high), (low, high))."""
         return self._window if self.dim == 2 else (self._window[0], (0.0, 1.0))
 
@@ -38,39 +41,55 @@ class NativeGround:
         """Distance of a point (dim,) from the plane: none."""
         return 0.0
 
-    def request(self, window: tuple) -> dict[str, Any]:
+    def request(self, window: tuple | None) -> dict[str, Any]:
         """What to ask the engine for, to see a window."""
         points = NATIVE_POINTS if self.dim == 2 else PROFILE_POINTS
-        seen = window if self.dim == 2 else window[:1]
+        seen = (window or self.window)[: self.dim]
         return {"plane": "native", "window": seen, "points": points}
+
+    def outgrown(self, head: int, *, standing: bool) -> bool:
+        """Whether the run has left the plane: never."""
+        return False
 
 
 class PlaneGround:
     """A plane through the parameters of a larger problem; known once its surface is on its way."""
 
     exact = False
+    window = None  # what is to be seen at first is the engine's choice: where the paths are
     titles = ("along the first direction", "along the second direction")
 
-    def __init__(self, kind: str, lane: str, run: int, step: int):
+    def __init__(self, kind: str, lane: str, run: int, step: int, plane: Any = None):
         """A plane of a kind, through or around a lane's point at a step."""
-        self.kind = kind
-        self.plane: Any = None
+        self.kind, self.step, self.plane = kind, step, plane
         self._place = {"lane": lane, "run": run, "step": step}
+
+    def on(self, plane: Any) -> "PlaneGround":
+        """The same ground, now that its plane is known."""
+        return PlaneGround(self.kind, plane=plane, **self._place)
 
     @property
     def text(self) -> str:
-        """What the plane is."""
+        """What the plane is, in words."""
         if self.plane is None:
             return "computing …"
-        if self.plane.explained is not None:
-            both = 100 * float(np.sum(self.plane.explained))
-            return f"{self.plane.text} ({both:.0f} % of their variance)"
-        return self.plane.text
+        explained = self.plane.explained
+        if explained is None:
+            return f"{self.plane.text}, at step {self.step:,}"
+        share = 100 * float(np.sum(explained))
+        if share == 0:
+            return "two random directions, until the paths have an extent"
+        return f"{self.plane.text} ({share:.0f} % of their variance), step {self.step:,}"
 
     @property
-    def window(self) -> None:
-        """What is to be seen at first is the engine's choice: where the paths are."""
-        return None
+    def short(self) -> str:
+        """The same in a few words."""
+        if self.plane is None:
+            return "…"
+        explained = self.plane.explained
+        if explained is None or not np.any(explained):
+            return "random" if self.kind in ("random", "pca") else self.kind
+        return f"{self.kind}, {100 * float(np.sum(explained)):.0f} % of the variance"
 
     def place(self, theta: np.ndarray, loss: np.ndarray) -> np.ndarray:
         """The shadow of points on the plane."""
@@ -87,7 +106,22 @@ class PlaneGround:
     def request(self, window: tuple | None) -> dict[str, Any]:
         """What to ask the engine for, to see a window (or the paths)."""
         wanted = {"plane": self.kind, "points": PLANE_POINTS, **self._place}
-        return wanted if window is None else {**wanted, "window": window}
+        if window is not None:
+            wanted["window"] = window
+            if self.plane is not None:
+                wanted["on"] = self.plane
+        return wanted
+
+    def outgrown(self, head: int, *, standing: bool) -> bool:
+        """Whether the run went on so far that another plane should be looked for.
+
+        Args:
+            head: the newest step.
+            standing: whether the run rests, so that a better plane will stay.
+        """
+        if self.plane is None:
+            return False  # it is still on its way
+        return head >= max(FIRST_STEPS, (1.25 if standing else 2) * self.step) and head > self.step
 
 
 def bilinear(x: np.ndarray, y: np.ndarray, loss: np.ndarray, at: tuple[float, float]) -> float:

@@ -2,65 +2,95 @@
 
 import numpy as np
 import pyqtgraph as pg
-from contourpy import contour_generator
+from contourpy import LineType, contour_generator
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QPainterPath, QPen, QPolygonF
-from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from lab.palette import CONTOUR_OPACITY
+from lab.palette import CONTOUR_OPACITY, rgb
 
 LEVELS = 16
 
 
 class HeatMap:
-    """An image and contours in a plot, for one surface at a time."""
+    """One surface at a time; it is painted in the coordinates of the plot."""
 
-    def __init__(self, plot: pg.PlotWidget):
-        """Add the items to a plot, behind everything else."""
-        self._image = pg.ImageItem(axisOrder="row-major")
-        self._image.setZValue(-20)
-        self._contours = QGraphicsPathItem()
-        self._contours.setZValue(-10)
-        # Thousands of transparent segments: drawn once for each size, not once for each frame.
-        self._contours.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+    def __init__(self):
+        """Begin empty."""
+        self.version = 0  # changes with the picture
+        self._heights = np.empty((0, 0))
+        self._image = QImage()
+        self._place = QRectF()
+        self._contours = QPainterPath()
         colour = QColor("white")
         colour.setAlphaF(CONTOUR_OPACITY)
-        pen = QPen(colour, 1)
-        pen.setCosmetic(True)
-        self._contours.setPen(pen)
-        plot.addItem(self._image, ignoreBounds=True)
-        plot.addItem(self._contours, ignoreBounds=True)
-        self.set_colour_map("viridis")
+        self._pen = QPen(colour, 1)
+        self._pen.setCosmetic(True)
+        self._table = colour_table("viridis")
+        self._nothing = 0xFF000000
 
-    def set_colour_map(self, name: str) -> None:
-        """Colour with viridis, cividis, magma or grey."""
-        if name == "grey":
-            table = np.repeat(np.arange(30, 230, 200 / 256)[:256, None], 3, axis=1)
-        else:
-            table = pg.colormap.get(name).getLookupTable(nPts=256)
-        self._image.setLookupTable(table.astype(np.uint8))
+    def set_colours(self, colour_map: str, nothing: str) -> None:
+        """Colour with viridis, cividis, magma or grey; what is not a number in another colour."""
+        red, green, blue = rgb(nothing)
+        self._table = colour_table(colour_map)
+        self._nothing = 0xFF000000 | red << 16 | green << 8 | blue
+        self._colour()
 
-    def show(self, x: np.ndarray, y: np.ndarray, loss: np.ndarray, *, log: bool) -> None:
-        """Draw a surface.
+    def show(
+        self, x: np.ndarray, y: np.ndarray, loss: np.ndarray, *, log: bool, contours: bool = True
+    ) -> None:
+        """Take a surface.
 
         Args:
             x: (nx,), increasing.
             y: (ny,), increasing.
-            loss: (ny, nx); what is not a finite number is drawn dark.
+            loss: (ny, nx).
             log: whether colours follow the logarithm of the height above the lowest point.
+            contours: whether to draw lines, which tell nothing while the surface is coarse.
         """
-        height = heights(loss, log=log)
-        shades = np.nan_to_num(height * 255, nan=0.0).astype(np.uint8)
-        self._image.setImage(shades, autoLevels=False, levels=(0, 255))
-        half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
-        low, high = QPointF(x[0] - half_x, y[0] - half_y), QPointF(x[-1] + half_x, y[-1] + half_y)
-        self._image.setRect(QRectF(low, high))
-        self._contours.setPath(contour_path(x, y, height))
+        self._heights = heights(loss, log=log)
+        half_x, half_y = float(x[1] - x[0]) / 2, float(y[1] - y[0]) / 2
+        low = QPointF(float(x[0]) - half_x, float(y[0]) - half_y)
+        self._place = QRectF(low, QPointF(float(x[-1]) + half_x, float(y[-1]) + half_y))
+        self._contours = contour_path(x, y, self._heights) if contours else QPainterPath()
+        self._colour()
 
-    def hide(self) -> None:
+    def clear(self) -> None:
         """Show nothing."""
-        self._image.clear()
-        self._contours.setPath(QPainterPath())
+        self._heights = np.empty((0, 0))
+        self._image, self._contours = QImage(), QPainterPath()
+        self.version += 1
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the surface; the painter's transform leads from the plot's axes to pixels."""
+        if self._image.isNull():
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(self._place, self._image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(self._pen)
+        painter.drawPath(self._contours)
+
+    def _colour(self) -> None:
+        """Make the image of the heights."""
+        self.version += 1
+        if not self._heights.size:
+            return
+        known = np.isfinite(self._heights)
+        shades = np.where(known, self._heights * 255, 0.0).astype(np.uint8)
+        pixels = np.where(known, self._table[shades], np.uint32(self._nothing))
+        height, width = pixels.shape
+        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        self._image = image.copy()  # it looks at the array, which is about to go
+
+
+def colour_table(name: str) -> np.ndarray:
+    """The 256 colours of a colour map, as Qt's 32-bit numbers."""
+    if name == "grey":
+        table = np.linspace(30, 230, 256)[:, None].repeat(3, axis=1)
+    else:
+        table = pg.colormap.get(name).getLookupTable(nPts=256)[:, :3]
+    red, green, blue = table.astype(np.uint32).T
+    return 0xFF000000 | red << 16 | green << 8 | blue
 
 
 def heights(loss: np.ndarray, *, log: bool) -> np.ndarray:
@@ -82,9 +112,13 @@ def heights(loss: np.ndarray, *, log: bool) -> np.ndarray:
 
 def contour_path(x: np.ndarray, y: np.ndarray, height: np.ndarray) -> QPainterPath:
     """Contour lines of heights between 0 and 1, as one path."""
-    lines = contour_generator(x, y, np.ma.masked_invalid(height))
-    path = QPainterPath()
-    for level in np.linspace(0, 1, LEVELS + 2)[1:-1]:
-        for points in lines.lines(level):
-            path.addPolygon(QPolygonF([QPointF(*point) for point in points]))
-    return path
+    lines = contour_generator(
+        x, y, np.ma.masked_invalid(height), line_type=LineType.ChunkCombinedNan
+    )
+    levels = np.linspace(0, 1, LEVELS + 2)[1:-1]
+    found = [chunk for level in levels for chunk in lines.lines(level)[0] if chunk is not None]
+    if not found:
+        return QPainterPath()
+    gap = np.full((1, 2), np.nan)
+    points = np.concatenate([piece for chunk in found for piece in (chunk, gap)])
+    return pg.arrayToQPath(points[:, 0], points[:, 1], connect="finite")

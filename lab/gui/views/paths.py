@@ -1,14 +1,15 @@
 """Paths for drawing: each lane's points on the plane, kept short however long the run is.
 
 Qt-free. Rows are read from the recording once, brought onto the plane, and thinned by doubling a
-stride whenever there are too many; the point at the cursor is always there.
+stride whenever there are too many.
 """
 
 from typing import Any, Protocol
 
 import numpy as np
 
-MOST = 4000  # points of one lane, all its runs together
+MOST = 24_000  # points of all lanes, all their runs together
+AT_ONCE = 1 << 20  # numbers that are read at one look
 
 
 class Ground(Protocol):
@@ -19,61 +20,65 @@ class Ground(Protocol):
 
 
 class LanePath:
-    """The path of one lane, growing with its record."""
+    """The path of one lane, growing with its record.
 
-    def __init__(self, record: Any, ground: Ground):
+    Attributes:
+        version: changes when points are thinned; between two changes points are only added.
+        behind: whether there is more on record than was read so far.
+    """
+
+    def __init__(self, record: Any, ground: Ground, most: int = MOST):
         """Begin at the record's first row.
 
         Args:
             record: the lane's record.
             ground: what the path is drawn on.
+            most: points of all its runs together.
         """
         self.record, self.ground = record, ground
-        self._room = max(64, MOST // record.runs)
+        self.version = 0
+        self._room = max(64, most // record.runs)
         self._stride = 1
         self._next = 0
         self._steps = np.empty(0, dtype=np.int64)
         self._points = np.empty((0, record.runs, 2))
 
-    def upto(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The path up to a step.
+    @property
+    def behind(self) -> bool:
+        """Whether there is more on record than was read so far."""
+        return self._next <= self.record.head
 
-        Returns:
-            Steps (n,) and points (n, runs, 2), the last of them at the step itself, or at the last
-            one on record before it.
-        """
+    def until(self, step: int) -> np.ndarray:
+        """The points (n, runs, 2) of the path up to a step, without that step's own if thinned."""
         self._grow()
-        count = int(np.searchsorted(self._steps, step, side="right"))
-        steps, points = self._steps[:count], self._points[:count]
+        return self._points[: int(np.searchsorted(self._steps, step, side="right"))]
+
+    def at(self, step: int) -> np.ndarray:
+        """Where the runs are at a step, or at the nearest earlier one on record: (runs, 2)."""
         theta = self.record.at("theta", step)
-        if theta is not None and (not count or theta[0] > steps[-1]):
-            loss = self.record.at("loss", theta[0])
-            steps = np.append(steps, theta[0])
-            head = self.ground.place(theta[1][None], loss[1][None])
-            points = np.concatenate([points, head])
-        return steps, points
+        if theta is None:
+            return np.full((self.record.runs, 2), np.nan)
+        loss = self.record.at("loss", theta[0])
+        return self.ground.place(theta[1][None], loss[1][None])[0]
 
     def _grow(self) -> None:
-        """Read what is new, thin what is too much."""
+        """Read what is new, at most so much at once, and thin what is too much."""
         head = self.record.head
         if self._next > head:
             return
-        steps, theta = self.record.read("theta", self._next, head + 1)
+        first = self.record.at("theta", self._next)
+        row = 1 if first is None else first[1].size
+        stop = min(head + 1, self._next + max(1, AT_ONCE // row))
+        steps, theta = self.record.read("theta", self._next, stop)
         kept = steps % self._stride == 0
         if kept.any():
-            loss_steps, loss = self.record.read("loss", self._next, head + 1)
+            loss_steps, loss = self.record.read("loss", self._next, stop)
             loss = loss[np.searchsorted(loss_steps, steps[kept])]
             self._steps = np.concatenate([self._steps, steps[kept]])
             self._points = np.concatenate([self._points, self.ground.place(theta[kept], loss)])
-        self._next = head + 1
+        self._next = stop
         while len(self._steps) > self._room:
+            self.version += 1
             self._stride *= 2
             kept = self._steps % self._stride == 0
             self._steps, self._points = self._steps[kept], self._points[kept]
-
-
-def line(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All runs as one line with NaN between: (n, runs, 2) -> x and y, each (runs * (n + 1),)."""
-    gap = np.full((1, points.shape[1], 2), np.nan)
-    joined = np.concatenate([points, gap]).transpose(1, 0, 2).reshape(-1, 2)
-    return np.ascontiguousarray(joined[:, 0]), np.ascontiguousarray(joined[:, 1])

@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QLineEdit, QSlider
 
 from lab.engine.catalogue import catalogue
 from lab.engine.knobs import Knob, knob_fields
-from lab.gui.panels.knob_form import NOTCHES, KnobForm, number_text, read_number
+from lab.gui.panels.knob_form import KnobForm
+from lab.gui.panels.knob_rows import NOTCHES
+from lab.gui.panels.knob_text import number_text, read_number
 
 
 @dataclass

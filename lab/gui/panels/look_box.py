@@ -1,0 +1,85 @@
+"""How the landscape is looked at: the plane, the scale, the colours."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+
+from lab.gui.bridge import Bridge
+from lab.gui.panels.section import Picker, Section
+from lab.gui.state import ViewState
+from lab.palette import COLOUR_MAPS
+
+PLANES = {
+    "native": "the variables themselves",
+    "random": "random, filter-normalised",
+    "pca": "principal plane of the paths",
+    "points": "through three points",
+    "eigen": "top Hessian eigenvectors",
+}
+
+
+class LookBox(Section):
+    """Sets what the views have in common."""
+
+    def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget):
+        """Show and set a state.
+
+        Args:
+            bridge: says which planes the problem has.
+            state: what is set.
+            parent: Qt's owner.
+        """
+        super().__init__("Landscape", parent)
+        self._bridge, self._state = bridge, state
+        self.plane = Picker(self)
+        for name, text in PLANES.items():
+            self.plane.addItem(text, name)
+        self.plane.activated.connect(self._choose_plane)
+        self.column.addWidget(self.plane)
+        row = QHBoxLayout()
+        self.log = QCheckBox("log scale", self)
+        self.log.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.log.clicked.connect(self._choose_log)
+        self.colours = Picker(self)
+        self.colours.addItems(list(COLOUR_MAPS))
+        self.colours.textActivated.connect(self._choose_colours)
+        row.addWidget(self.log, 1)
+        row.addWidget(self.colours)
+        self.column.addLayout(row)
+        bridge.recording_changed.connect(self._recording_changed)
+        state.events.plane.connect(self._show_plane)
+        state.events.log_scale.connect(self._show_log)
+        state.events.colour_map.connect(self._show_colours)
+
+    @Slot(object)
+    def _recording_changed(self, recording: object) -> None:
+        self._show_plane(self._state.plane)
+
+    def _show_plane(self, plane: str) -> None:
+        """Show which plane is chosen; planes that the problem does not have are grey."""
+        self.plane.setCurrentIndex(max(0, self.plane.findData(plane)))
+        recording = self._bridge.frame.recording
+        if recording is None:
+            return
+        problem = recording.header["problem"]
+        native = problem["dim"] <= 2 and problem["window"] is not None
+        for row, name in enumerate(PLANES):
+            allowed = native if name == "native" else problem["dim"] > 1
+            self.plane.model().item(row).setEnabled(allowed)
+
+    def _show_log(self, on: bool) -> None:
+        self.log.setChecked(on)
+
+    def _show_colours(self, name: str) -> None:
+        self.colours.setCurrentText(name)
+
+    @Slot(int)
+    def _choose_plane(self, row: int) -> None:
+        self._state.plane = self.plane.itemData(row)
+
+    @Slot(bool)
+    def _choose_log(self, on: bool) -> None:
+        self._state.log_scale = on
+
+    @Slot(str)
+    def _choose_colours(self, name: str) -> None:
+        self._state.colour_map = name
