@@ -180,6 +180,11 @@ class LabFile:
             finally:
                 target.close()
 
+    def changes(self) -> int:
+        """A number that is another one once somebody else has changed the file."""
+        first = self._connections[0] if self._connections else self.connection()
+        return first.execute("PRAGMA data_version").fetchone()[0]
+
     def close(self) -> None:
         """Close all connections; what is left is one plain file."""
         with self._lock:

@@ -51,6 +51,7 @@ class Recorder:
         self._snapshots: dict[str, tuple[int, list[int]]] = {}  # those in the file: see there
         self._said: dict[str, Any] = {}  # what the file says of the experiment and each lane
         self._forgotten: list[str] = []  # lanes that the file still has and should not
+        self._source: int | None = None  # of a file that is only read: see `LabFile.changes`
         self.writable = True
         recording.recorder = self
 
@@ -58,29 +59,42 @@ class Recorder:
     def opened(cls, recording: Recording, file: LabFile) -> "Recorder":
         """The recorder of a recording that was read from a file, which stays as it is."""
         recorder = cls(recording)
-        recorder.writable = False
         recorder._attach(file)
+        recorder.writable = False
+        recorder._source = file.changes()
+        recorder._results, recorder._events = len(recording.results), len(recording.events)
+        recorder._snapshots = {
+            lane: (record.snapshots.generation, [step for step, _ in record.snapshots])
+            for lane, record in recording.records.items()
+        }
         return recorder
 
     @property
     def path(self) -> Path | None:
-        """The `.lab` file, if there is one."""
-        return self._file.path if self._file and not self._scratch else None
+        """The `.lab` file that is kept up to date, if there is one."""
+        read_only = self._scratch is not None or self._source is not None
+        return None if self._file is None or read_only else self._file.path
 
     def record_to(self, path: str | Path | None) -> None:
         """Keep the recording in this file from now on, if it has none yet.
+
+        Args:
+            path: a new file, or the one that the recording was read from; None for neither.
 
         Raises:
             OSError: the file cannot be made.
         """
         if path is None or self.path is not None:
             return
+        target = Path(path)
         if self._file is None:
-            self._attach(LabFile.create(path))
+            self._attach(LabFile.create(target))
+        elif self._source is not None:
+            self._go_on_in(target)
         else:
             self._write()
-            self._file.copy_to(Path(path))
-            self._attach(LabFile(Path(path), writable=True))
+            self._file.copy_to(target)
+            self._attach(LabFile(target, writable=True))
             self._scratch = None  # it goes with the recorder: somebody may be reading from it
 
     def keep(self) -> None:
@@ -89,6 +103,8 @@ class Recorder:
         Raises:
             OSError: the file could not be written; what is recorded stays in memory.
         """
+        if not self.writable:
+            return
         held = self._held()
         if self.path is not None:
             self._write()
@@ -104,39 +120,21 @@ class Recorder:
         """
         if self.writable:
             self._write()
-        if not (path.exists() and os.path.samefile(path, self._file.path)):
+        if not _same(path, self._file.path):
             self._file.copy_to(path)
 
     def make_writable(self, path: str | Path | None = None) -> None:
-        """Go on recording what was read from a file: in a copy of it, which is made here.
+        """Go on recording what was read from a file.
 
         Args:
-            path: the file to go on in, which may be the one that was read; a scratch file if not
-                given.
+            path: the file to go on in, which may be the one that was read; a copy of that, made
+                once there is something to write, if not given.
 
         Raises:
-            OSError: the copy cannot be written.
+            OSError: the file cannot be made.
         """
-        if self.writable:
-            self.record_to(path)
-            return
-        source = self._file
-        target = _scratch_path() if path is None else Path(path)
-        if not os.path.exists(target) or not os.path.samefile(target, source.path):
-            source.copy_to(target)
-        file = LabFile(target, writable=True, lasting=path is not None)
-        with file.writing():
-            pass  # it can be written
-        self._attach(file)
-        source.close()
-        if path is None:
-            self._scratch = weakref.finalize(self, _remove_file, file)
+        self.record_to(path)
         self.writable = True
-        self._results, self._events = len(self._recording.results), len(self._recording.events)
-        self._snapshots = {
-            lane: (record.snapshots.generation, [step for step, _ in record.snapshots])
-            for lane, record in self._recording.records.items()
-        }
 
     def forget_lane(self, name: str) -> None:
         """Take a lane out of the file at the next writing."""
@@ -154,12 +152,47 @@ class Recorder:
         self._recording.fetch = file.fetch
 
     def _ready(self) -> LabFile:
-        """The file, made if there is none."""
+        """A file that can be written, made if there is none."""
         if self._file is None:
-            file = LabFile.create(_scratch_path(), lasting=False)
-            self._scratch = weakref.finalize(self, _remove_file, file)
-            self._attach(file)
+            self._attach(LabFile.create(_scratch_path(), lasting=False))
+            self._scratch = weakref.finalize(self, _remove_file, self._file)
+        elif self._source is not None:
+            self._go_on_in(None)
         return self._file
+
+    def _go_on_in(self, path: Path | None) -> None:
+        """Write to a copy of the file that was read, or to itself if that is the path."""
+        source, target = self._file, path or _scratch_path()
+        changed = source.changes() != self._source
+        if not _same(target, source.path):
+            source.copy_to(target)
+        elif changed:
+            raise OSError(f"{source.path} was changed by somebody else since it was opened")
+        file = LabFile(target, writable=True, lasting=path is not None)
+        with file.writing() as db:  # it can be written
+            if changed:
+                self._trim(db)
+        self._attach(file)
+        self._source = None
+        source.close()
+        if path is None:
+            self._scratch = weakref.finalize(self, _remove_file, file)
+
+    def _trim(self, db: sqlite3.Connection) -> None:
+        """Leave only the full chunks that were read; all else is written anew."""
+        known = [
+            chunk.file_id
+            for _, _, column in self._columns()
+            for chunk in column.chunks
+            if chunk.file_id is not None
+        ]
+        db.execute("DELETE FROM chunks WHERE NOT sealed OR id > ?", (max(known, default=0),))
+        for table in ("results", "events", "snapshots", "lanes"):
+            db.execute(f"DELETE FROM {table}")
+        self._results = self._events = 0
+        self._snapshots.clear()
+        for _, _, column in self._columns():
+            column.written = 0
 
     def _columns(self) -> list[tuple[str, str, Column]]:
         return [
@@ -376,6 +409,10 @@ def _add_sealed(db: sqlite3.Connection, lane: str, name: str, chunk: Chunk) -> i
 def _do(actions: list[Callable[[], Any]]) -> None:
     for action in actions:
         action()
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.exists() and os.path.samefile(path, other)
 
 
 def _scratch_path() -> Path:

@@ -296,6 +296,51 @@ def test_a_resumed_file_has_everything_at_every_moment(tmp_path, monkeypatch, ro
     assert_equal(again.recording, open_recording(tmp_path / "z.lab"))
 
 
+def test_a_recording_that_is_gone_on_with_is_copied_only_when_something_is_written(tmp_path):
+    path = tmp_path / "x.lab"
+    full_session(path).recording.close()
+    before = path.read_bytes()
+    session = Session(resume=open_recording(path))
+    recorder = session.recording.recorder
+    session.keep()
+    session.set_steps(90)
+    session.run()
+    assert recorder._file.path == path
+    assert recorder.path is None
+    session.recording.save(tmp_path / "y.lab")
+    assert recorder._file.path != path
+    assert_equal(session.recording, open_recording(tmp_path / "y.lab"))
+    session.recording.close()
+    assert not recorder._file.path.exists()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("rows", [8192, 16])
+def test_a_recording_whose_file_is_written_by_somebody_else_goes_its_own_way(
+    tmp_path, monkeypatch, rows
+):
+    monkeypatch.setattr(columns, "CHUNK_ROWS", rows)
+    path = tmp_path / "x.lab"
+    owner = full_session(path)
+    session = Session(resume=open_recording(path))
+    owner.set_steps(300)
+    if rows == 8192:  # no full chunk of the lane is in the file
+        owner.restart_lane(Lane("sgd", name="adam"))
+    owner.set_knob("sgd~2", "lr", 1e-5)
+    owner.run()
+    session.set_steps(120)
+    session.run()
+    session.recording.save(tmp_path / "y.lab")
+    assert_equal(owner.recording, open_recording(path))
+    assert_equal(session.recording, open_recording(tmp_path / "y.lab"))
+    late = Session(resume=open_recording(path))
+    owner.set_steps(310)
+    owner.run()
+    with pytest.raises(OSError, match=r"x\.lab was changed by somebody else since it was opened"):
+        late.recording.recorder.record_to(path)
+    owner.recording.close()
+
+
 # -- memory ------------------------------------------------------------------------------------
 
 
