@@ -142,7 +142,7 @@ class Starts(pg.UIGraphicsItem):
         if not movable:
             return -1
         points = np.array([self.crosses[number].point for number in movable])
-        transform = self.deviceTransform()
+        transform = self.sceneTransform()  # the scene of a plot is in pixels
         away = to_pixels(transform, points) - to_pixels(transform, np.array([at.x(), at.y()]))
         distance = np.hypot(*away.T)
         best = int(distance.argmin())
