@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QToolButton, QWidget
 
 from lab.assets import guided_experiments
 from lab.gui.actions import MENUS, Actions
@@ -32,7 +32,8 @@ class Corner(QWidget):
         self.title = Elided(self, objectName="muted")
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.title.setFixedWidth(TITLE_WIDTH)
-        button = QPushButton("Search commands   Ctrl+Shift+P", self, objectName="search")
+        button = QToolButton(self, objectName="search")
+        button.setText("Search commands   Ctrl+Shift+P")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(search.trigger)
         row.addWidget(self.title)

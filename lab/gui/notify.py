@@ -1,5 +1,6 @@
 """The one funnel for notices: a small card in the corner, with details behind a button."""
 
+import logging
 import sys
 import threading
 import traceback
@@ -82,10 +83,24 @@ class Notice(QFrame):
         box.open()
 
 
+class Warnings(logging.Handler):
+    """Hands on what the lab logs, from any thread."""
+
+    def __init__(self, tell: Callable[[str], Any]):
+        """Take warnings and worse; `tell` gets the sentence."""
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it."""
+        self._tell(record.getMessage())
+
+
 class Notices(QObject):
     """Shows notices in the lower right corner of a window, and catches what nobody else did."""
 
     _from_thread = Signal(str, str)
+    _logged = Signal(str)
 
     def __init__(self, window: QWidget):
         """Watch over a window."""
@@ -94,7 +109,9 @@ class Notices(QObject):
         self._window = window
         self._shown: list[Notice] = []
         self._hooks = (sys.excepthook, threading.excepthook)
+        self._warnings = Warnings(self._logged.emit)
         self._from_thread.connect(self.error)
+        self._logged.connect(self.info)
         window.installEventFilter(self)
 
     def set_theme(self, theme: Theme) -> None:
@@ -102,14 +119,17 @@ class Notices(QObject):
         self._theme = theme
 
     def catch_all(self) -> None:
-        """Turn exceptions that nobody caught, in any thread, into notices."""
+        """Turn exceptions nobody caught, and what the lab logs, in any thread, into notices."""
         sys.excepthook = self._uncaught
         threading.excepthook = self._uncaught_in_thread
+        logging.getLogger("lab").addHandler(self._warnings)
 
     def release(self) -> None:
-        """Give the hooks back."""
+        """Give everything back."""
         sys.excepthook, threading.excepthook = self._hooks
+        logging.getLogger("lab").removeHandler(self._warnings)
 
+    @Slot(str)
     def info(self, text: str) -> None:
         """A remark that goes by itself."""
         self._show(text, "info", "")
