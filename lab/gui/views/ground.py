@@ -47,7 +47,7 @@ class NativeGround:
         seen = (window or self.window)[: self.dim]
         return {"plane": "native", "window": seen, "points": points}
 
-    def outgrown(self, head: int, *, standing: bool) -> bool:
+    def outgrown(self, step: int, growth: float) -> bool:
         """Whether the run has left the plane: never."""
         return False
 
@@ -112,16 +112,16 @@ class PlaneGround:
                 wanted["on"] = self.plane
         return wanted
 
-    def outgrown(self, head: int, *, standing: bool) -> bool:
+    def outgrown(self, step: int, growth: float) -> bool:
         """Whether the run went on so far that another plane should be looked for.
 
         Args:
-            head: the newest step.
-            standing: whether the run rests, so that a better plane will stay.
+            step: the step that is shown.
+            growth: how many times longer the run may be than it was when this plane was found.
         """
         if self.plane is None:
             return False  # it is still on its way
-        return head >= max(FIRST_STEPS, (1.25 if standing else 2) * self.step) and head > self.step
+        return step > self.step and step >= max(FIRST_STEPS, growth * self.step)
 
 
 def bilinear(x: np.ndarray, y: np.ndarray, loss: np.ndarray, at: tuple[float, float]) -> float:

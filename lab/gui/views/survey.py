@@ -125,7 +125,7 @@ class Survey(QObject):
             and self._state.follow
             and not self._moved
             and not frame.readonly
-            and ground.outgrown(frame.head, standing=not frame.playing)
+            and ground.outgrown(self._state.cursor, self._growth())
         ):
             self._renew()
         partial = frame.partials.get(KEY)
@@ -136,6 +136,16 @@ class Survey(QObject):
             self.trouble, self._coming = partial.value.sentence, None
             return True
         return self._take(partial.value, partial.done)
+
+    def _growth(self) -> float:
+        """How many times longer than its plane a run may be: less once it rests, none at its end.
+
+        While it runs, a better plane would not stay for long; where it ended, it does.
+        """
+        frame = self._bridge.frame
+        if frame.playing:
+            return 2.0
+        return 1.25 if self._state.cursor < frame.target else 1.0
 
     def _take(self, surface: Any, done: float) -> bool:
         plane = getattr(surface, "plane", None)
