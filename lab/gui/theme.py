@@ -35,9 +35,11 @@ def number_font(size: int = TEXT_POINTS) -> QFont:
 
 
 def apply(app: QApplication, theme: Theme) -> None:
-    """Dress the whole application in a theme."""
-    app.setPalette(_palette(theme))
-    app.setStyleSheet(_style_sheet(theme))
+    """Dress the whole application in a theme, unless it wears it already: that takes a while."""
+    style_sheet = _style_sheet(theme)
+    if app.styleSheet() != style_sheet:
+        app.setPalette(_palette(theme))
+        app.setStyleSheet(style_sheet)
 
 
 def _palette(theme: Theme) -> QPalette:
