@@ -24,6 +24,7 @@ class Network(Problem):
     """
 
     family = "network"
+    log_scale = True  # a loss of training falls over decades
     dataset: Dataset
     criterion: Loss
     batch_size: int  # samples of a mini-batch, 0 for all data at every step

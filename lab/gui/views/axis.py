@@ -30,7 +30,7 @@ class Axis(pg.AxisItem):
         return super().boundingRect().adjusted(-_BEYOND, -_BEYOND, _BEYOND, _BEYOND)
 
     def tickValues(self, low: float, high: float, size: float) -> list:
-        """Major ticks only; on a log axis whole decades, thinned to fit."""
+        """Major ticks only; on a log axis whole decades, or parts of one, thinned to fit."""
         if self.logMode:
             count = max(2, int(size / (34 if self.orientation == "left" else 60)))
             first, last = math.ceil(low - 1e-9), math.floor(high + 1e-9)
@@ -38,6 +38,7 @@ class Axis(pg.AxisItem):
                 stride = max(1, math.ceil((last - first + 1) / count))
                 start = first + (-first % stride)
                 return [(stride, [float(x) for x in range(start, last + 1, stride)])]
+            return [(1.0, _within_a_decade(low, high, count))]
         levels = super().tickValues(low, high, size)
         return levels[:1] if len(levels[0][1]) > 2 or len(levels) == 1 else levels[:2]
 
@@ -54,11 +55,24 @@ class Axis(pg.AxisItem):
 
 def _power(value: float) -> str:
     whole = round(value)
-    return (
-        f"10{str(whole).translate(_SUPERSCRIPT)}"
-        if abs(value - whole) < 1e-6
-        else (_scientific(10**value))
-    )
+    if abs(value - whole) < 1e-6:
+        return f"10{str(whole).translate(_SUPERSCRIPT)}"
+    return f"{10**value:.6g}" if -4 < value < 5 else _scientific(10**value)
+
+
+def _within_a_decade(low: float, high: float, count: int) -> list[float]:
+    """Logarithms of at most `count` round numbers between 10^low and 10^high."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for digits in ((1, 2, 5), range(1, 10)):
+        ticks = [math.log10(digit) + decade for decade in decades for digit in digits]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= 2:
+            return inside[:: math.ceil(len(inside) / count)]
+    first, last = 10**low, 10**high
+    least = max(last - first, 1e-9 * last) / count
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least)
+    return [math.log10(k * step) for k in range(math.ceil(first / step), int(last / step) + 1)]
 
 
 def _scientific(value: float) -> str:

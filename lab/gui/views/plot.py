@@ -92,7 +92,9 @@ class Plot(pg.PlotWidget):
         self._note.setStyleSheet(
             f"color: {theme.muted}; background: {theme.card}; padding: 8px 24px;"
         )
-        self._legend.setStyleSheet(f"color: {theme.muted}; background: transparent;")
+        self._legend.setStyleSheet(
+            f"color: {theme.muted}; background: rgba{(*rgb(theme.card), 200)}; padding: 1px 4px;"
+        )
         self._reading.setStyleSheet(
             f"color: {theme.text}; background: rgba{(*rgb(theme.field), 230)};"
             f"border: 1px solid {theme.line}; border-radius: 4px; padding: 1px 5px;"

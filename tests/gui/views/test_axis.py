@@ -1,5 +1,6 @@
 """Ticks and their numbers."""
 
+import numpy as np
 import pytest
 
 from lab.gui.views.axis import Axis
@@ -25,4 +26,26 @@ def test_whole_decades_thinned_to_fit(qapp):
     axis.setLogMode(y=True)
     ((_, values),) = axis.tickValues(-6.2, 2.3, 120)
     assert axis.tickStrings(values, 1.0, 1.0) == ["10⁻⁶", "10⁻³", "10⁰"]
-    assert axis.tickValues(0.1, 0.4, 120)[0][1]  # less than a decade: ticks all the same
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (3, 70, ["5", "10¹", "20", "50"]),
+        (1.3, 2.6, ["1.5", "2", "2.5"]),
+        (16.8, 17.6, ["17", "17.5"]),
+        (0.02, 0.09, ["0.02", "0.05"]),
+        (1000.1, 1000.4, ["1000.1", "1000.3"]),
+    ],
+)
+def test_a_log_axis_of_less_than_a_decade_has_round_numbers_that_do_not_crowd(
+    qapp, low, high, texts
+):
+    axis = Axis("left")
+    axis.setLogMode(y=True)
+    ((_, values),) = axis.tickValues(np.log10(low), np.log10(high), 140)
+    found = axis.tickStrings(values, 1.0, 1.0)
+    assert len(found) == len(set(found)) <= 4, found
+    assert len(values) >= 2
+    assert all(np.log10(low) <= value <= np.log10(high) for value in values)
+    assert set(texts) <= set(found), found
