@@ -45,7 +45,8 @@ class Axis(pg.AxisItem):
     def tickStrings(self, values: list, scale: float, spacing: float) -> list:
         """10⁻² for decades; plain numbers, with as many digits as the spacing needs."""
         if self.logMode:
-            return [_power(value) for value in values]
+            whole = all(abs(value - round(value)) < 1e-6 for value in values)
+            return [_power(value) if whole else _plain(10**value) for value in values]
         digits = max(0, -math.floor(math.log10(spacing * scale))) if spacing > 0 else 0
         largest = max((abs(v * scale) for v in values), default=0)
         if largest >= 1e5 or digits > 4:
@@ -54,10 +55,11 @@ class Axis(pg.AxisItem):
 
 
 def _power(value: float) -> str:
-    whole = round(value)
-    if abs(value - whole) < 1e-6:
-        return f"10{str(whole).translate(_SUPERSCRIPT)}"
-    return f"{10**value:.6g}" if -4 < value < 5 else _scientific(10**value)
+    return f"10{str(round(value)).translate(_SUPERSCRIPT)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.6g}" if 1e-4 < value < 1e5 else _scientific(value)
 
 
 def _within_a_decade(low: float, high: float, count: int) -> list[float]:
