@@ -68,9 +68,11 @@ class Document(QObject):
     @property
     def title(self) -> str:
         """For the title bar: the experiment's name, and whether it is saved."""
-        if self._bridge.experiment is None:
+        recording = self._bridge.frame.recording
+        if recording is None:
             return "Landscape Lab"
-        name = self.path.name if self.path else self._bridge.experiment.title or "untitled"
+        title = recording.experiment.title or recording.header["problem"]["title"]
+        name = self.path.name if self.path else title
         return f"{name} · {'not saved' if self.unsaved else 'saved'}"
 
     # -- opening and saving --------------------------------------------------------------------

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from lab.gui.icons import icon
-from lab.gui.theme import number_font
+from lab.gui.theme import fixed_font
 from lab.palette import DARK, Theme
 
 SECONDS = 6  # that a mere remark stays; errors stay until they are closed
@@ -207,7 +207,7 @@ def details_box(text: str, details: str, parent: QWidget) -> QMessageBox:
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     view = QPlainTextEdit(details)
     view.setReadOnly(True)
-    view.setFont(number_font(12))
+    view.setFont(fixed_font())
     view.setMinimumSize(640, 260)
     box.layout().addWidget(view, 1, 0, 1, box.layout().columnCount())
     box.setStandardButtons(QMessageBox.StandardButton.Close)

@@ -34,6 +34,13 @@ def number_font(size: int = TEXT_POINTS) -> QFont:
     return font
 
 
+def fixed_font() -> QFont:
+    """A font whose letters are all of one width, for tracebacks and lists in columns."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    font.setPixelSize(TEXT_POINTS - 1)
+    return font
+
+
 def apply(app: QApplication, theme: Theme) -> None:
     """Dress the whole application in a theme, unless it wears it already: that takes a while."""
     style_sheet = _style_sheet(theme)

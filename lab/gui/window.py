@@ -290,6 +290,7 @@ class Window(QMainWindow):
         self.bridge.close()
         self.notices.release()
         self.autosave.release(keep=frame.head > 0 and self.document.unsaved)
+        self.document.stack.clear()  # it tells of that, which it must not do while it is deleted
         event.accept()
 
     def _restore(self) -> None:

@@ -122,17 +122,19 @@ class ExperimentPanel(View):
         """What the catalogue has, greyed with a reason where it cannot be chosen now."""
         unfit = self._unfit()
         frozen = "this recording can only be looked at" if self.bridge.frame.readonly else ""
-        return [
+        items = [
             Item(
                 key=f"{kind}:{name}",
                 title=entry.title,
                 group=entry.family or kind,
-                text=entry.summary,
+                text=entry.summary.replace("`", ""),
                 trouble=entry.error or (unfit.get(name, "") or frozen if kind != "problem" else ""),
             )
             for name, entry in self.bridge.catalogue.get(kind, {}).items()
             if name != "file"
         ]
+        groups = list(dict.fromkeys(item.group for item in items))
+        return sorted(items, key=lambda item: groups.index(item.group))
 
     def _unfit(self) -> Mapping[str, str]:
         recording = self.recording

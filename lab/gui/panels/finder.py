@@ -201,7 +201,7 @@ class _Rows(QStyledItemDelegate):
         right = item.keys or item.group
         painter.drawText(text, top | Qt.AlignmentFlag.AlignRight, right)
         if second:
-            painter.setPen(QColor(theme.warning if item.trouble else theme.muted))
+            painter.setPen(QColor(theme.muted))
             line = painter.fontMetrics().elidedText(
                 second, Qt.TextElideMode.ElideRight, text.width()
             )

@@ -95,6 +95,7 @@ class Transport(QToolBar):
         state.events.cursor.connect(self._show_cursor)
         state.events.follow.connect(self._show_follow)
         self._show_follow(state.follow)
+        self._show_cursor(state.cursor)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

@@ -15,7 +15,7 @@ from lab.gui.views.ground import bilinear
 from lab.gui.views.paths import MOST, LanePath
 from lab.gui.views.picture import Head, Picture
 from lab.gui.views.plot import Plot
-from lab.gui.views.starts import Starts
+from lab.gui.views.starts import FEW, Starts
 from lab.gui.views.strip import Strip
 from lab.gui.views.survey import KEY, Survey
 from lab.gui.views.trails import Line
@@ -100,7 +100,8 @@ class Landscape(View):
             ink = QColor(colour) if single else tinted(colour, FAINT)
             version = (path, path.version)
             lines.append(Line(version, points, at, ink, 2.0 if single else 1.0))
-            heads += self._heads(name, colour, at)
+            if self.state.cursor or len(at) > FEW:  # else the crosses say it, and say it better
+                heads += self._heads(name, colour, at)
         self._picture.set_lines(lines, sorted(heads, key=lambda head: head.large))
         self._starts.show_starts([self._starts_of(name) for _, name in shown])
         self._strip.say(self._facts())
