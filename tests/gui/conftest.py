@@ -74,7 +74,10 @@ class User:
             lambda: (
                 not self.frame.playing
                 and self.frame.job is None
-                and self.frame.head >= min(self.frame.position, self.frame.target)
+                and (
+                    self.frame.head >= min(self.frame.position, self.frame.target)
+                    or not self.recording.lanes
+                )
             )
         )
         self.look(4)
@@ -108,6 +111,19 @@ class User:
     def redo(self) -> None:
         self.key(Qt.Key.Key_Z, CTRL | SHIFT)
         self.settle()
+
+    def find(self, text: str) -> None:
+        """Type into the finder that is open, and take what it found first."""
+        finder = QApplication.activePopupWidget()
+        QTest.keyClicks(finder._line, text)
+        QTest.keyClick(finder._line, Qt.Key.Key_Return)
+        self.window.activateWindow()  # a desktop does that by itself when a popup goes
+        self.settle()
+
+    def problem(self, text: str) -> None:
+        """Choose another problem."""
+        QTest.mouseClick(self.panel.problem.button, LEFT)
+        self.find(text)
 
     def drag(self, widget: QWidget, points: list[QPoint], look: int = 1) -> None:
         """Press at the first point, move over the others, let go at the last."""

@@ -20,6 +20,7 @@ class RunCommands(QObject):
         self._bridge, self._document, self._state = bridge, document, state
         self._sought = 0  # number of the seek that was not answered yet
         bridge.frame_changed.connect(self._stay_with)
+        bridge.experiment_changed.connect(self._rest_without_lanes)
         bridge.answered.connect(self._answered)
         bridge.refused.connect(self._answered)
 
@@ -30,9 +31,12 @@ class RunCommands(QObject):
 
     @Slot()
     def play(self) -> None:
-        """Play from the cursor, or pause."""
+        """Play from the cursor, or pause. Where there is no lane, ask for one."""
         if self._bridge.frame.playing:
             self._bridge.post("pause")
+            return
+        if not self._has_lanes():
+            self.optimizer_asked.emit()
             return
         if not self._state.follow:
             self._seek(self._state.cursor)
@@ -99,6 +103,10 @@ class RunCommands(QObject):
         if self._document.experiment is not None:
             self._document.restart()
 
+    def _has_lanes(self) -> bool:
+        recording = self._bridge.frame.recording
+        return recording is not None and bool(recording.lanes)
+
     def _move(self, count: int) -> None:
         if self._bridge.frame.playing:
             self._bridge.post("pause")
@@ -124,6 +132,12 @@ class RunCommands(QObject):
     def _answered(self, answer: Happened) -> None:
         if answer.command.number == self._sought:
             self._sought = 0
+
+    @Slot(object)
+    def _rest_without_lanes(self, experiment: object) -> None:
+        """Nothing is left that could be played: the last lane was taken out."""
+        if self._bridge.frame.playing and not self._has_lanes():
+            self._bridge.post("pause")
 
     @Slot(object)
     def _stay_with(self, frame: Frame) -> None:

@@ -77,7 +77,7 @@ def _state(frame: Frame, theme: Theme) -> str:
         count = f" (+{frame.job.count - 1})" if frame.job.count > 1 else ""
         name = _WORDS.get(frame.job.name, frame.job.name)
         colour, word = theme.accent, f"computing {name} {100 * frame.job.done:.0f} %{count}"
-    elif frame.head < frame.position:
+    elif frame.head < frame.position and frame.recording.lanes:
         colour, word = theme.accent, "computing …"
     else:
         colour, word = theme.muted, "only to be looked at" if frame.readonly else "paused"

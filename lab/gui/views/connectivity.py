@@ -115,11 +115,13 @@ class Connectivity(Probing):
         self._plot.set_legend(entries, corner)
 
     def _newest(self) -> Any:
-        """The newest result at the cursor: of the chosen pair, or of any."""
+        """The newest result at the cursor: of the chosen pair, or of any that is there."""
         cursor = self.state.cursor
         if self._chosen:
             return self._measured.newest(frozenset(self._chosen), cursor)
-        found = [self._measured.newest(key, cursor) for key in self._measured]
+        lanes = set(self.recording.lanes)
+        present = [key for key in self._measured if {lane for lane, _ in key} <= lanes]
+        found = [self._measured.newest(key, cursor) for key in present]
         return max((one for one in found if one is not None), key=lambda r: r.step, default=None)
 
     def _draw_path(self, found: Any, pair: tuple[Run, Run]) -> None:

@@ -105,7 +105,7 @@ class Landscape(View):
         self._picture.set_lines(lines, sorted(heads, key=lambda head: head.large))
         self._starts.show_starts([self._starts_of(name) for _, name in shown])
         self._strip.say(self._facts())
-        hint = "click to set the start · drag to move it" if self._movable() else ""
+        hint = "click to set the start · drag to move it" if self._movable() and shown else ""
         self.said.emit(self._survey.trouble or hint or self._survey.ground.text)
         if any(path.behind for path in paths):
             self.outdated()  # a long record is read a part at a time
