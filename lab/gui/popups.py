@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Slot
 
 from lab.gui.panels.export_dialog import ExportDialog
 from lab.gui.panels.finder import Finder, Item
+from lab.gui.panels.typed_problem import read_problem
 
 
 class Popups(QObject):
@@ -40,7 +41,8 @@ class Popups(QObject):
             for action in window.commands
         ]
         items += window.experiment_panel.findable()
-        finder = Finder("Search commands, problems, optimizers", items, window.theme, window)
+        hint = "Search commands, problems, optimizers, or type a formula"
+        finder = Finder(hint, items, window.theme, window, read=read_problem)
         finder.chosen.connect(self._do)
         finder.show_over(window)
 

@@ -17,6 +17,7 @@ from lab.gui.panels.measures import Measures
 from lab.gui.panels.numerics_box import NumericsBox
 from lab.gui.panels.problem_box import ProblemBox
 from lab.gui.panels.section import Section
+from lab.gui.panels.typed_problem import KNOBS, read_problem
 from lab.gui.state import ViewState
 from lab.gui.views.base import View
 from lab.palette import Theme
@@ -29,7 +30,7 @@ class ExperimentPanel(View):
 
     name = "experiment"
     title = "Experiment"
-    every = 4
+    every = 16
 
     complained = Signal(str)
 
@@ -93,10 +94,12 @@ class ExperimentPanel(View):
 
     @Slot(str)
     def take(self, key: str) -> None:
-        """Do what was chosen in a finder: "problem:NAME" or "optimizer:NAME"."""
+        """Do what was chosen in a finder: "problem:NAME", "optimizer:NAME" or a typed problem."""
         kind, _, name = key.partition(":")
         try:
-            if kind == "problem":
+            if kind in KNOBS:
+                self._document.set_problem(choose("problem", {"name": kind, KNOBS[kind]: name}))
+            elif kind == "problem":
                 self._document.set_problem(choose("problem", name))
             else:
                 self._document.add_lane(Lane(name))
@@ -106,7 +109,9 @@ class ExperimentPanel(View):
     @Slot()
     def choose_problem(self) -> None:
         """Open the picker of problems."""
-        self._find("Search problems", "problem", self.problem.button)
+        self._find(
+            "Search problems, or type a formula or a .py file", "problem", self.problem.button
+        )
 
     @Slot()
     def choose_optimizer(self) -> None:
@@ -114,7 +119,8 @@ class ExperimentPanel(View):
         self._find("Search optimizers", "optimizer", self.lanes_list.add)
 
     def _find(self, hint: str, kind: str, below: QWidget) -> None:
-        finder = Finder(hint, self._items(kind), self.theme, self.window())
+        read = {"read": read_problem} if kind == "problem" else {}
+        finder = Finder(hint, self._items(kind), self.theme, self.window(), **read)
         finder.chosen.connect(self.take)
         finder.show_below(below)
 

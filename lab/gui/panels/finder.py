@@ -1,6 +1,6 @@
 """A list that is searched by typing: the command palette, and the pickers of the lab."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal, Slot
@@ -49,7 +49,15 @@ class Finder(QFrame):
 
     chosen = Signal(str)
 
-    def __init__(self, hint: str, items: Sequence[Item], theme: Theme, parent: QWidget):
+    def __init__(
+        self,
+        hint: str,
+        items: Sequence[Item],
+        theme: Theme,
+        parent: QWidget,
+        *,
+        read: Callable[[str], Item | None] = lambda text: None,
+    ):
         """Make the popup; `show_over` or `show_below` shows it.
 
         Args:
@@ -57,10 +65,11 @@ class Finder(QFrame):
             items: what can be chosen, in order.
             theme: colours.
             parent: the window.
+            read: makes an item of a text that is itself a choice, such as a formula.
         """
         super().__init__(parent, Qt.WindowType.Popup, objectName="card")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._items = list(items)
+        self._items, self._read = list(items), read
         self._line = QLineEdit()
         self._line.setPlaceholderText(hint)
         self._line.setClearButtonEnabled(True)
@@ -122,12 +131,16 @@ class Finder(QFrame):
     def _search(self, text: str) -> None:
         self._list.clear()
         ranked = [(rank(text, item), i, item) for i, item in enumerate(self._items)]
-        for score, _, item in sorted(ranked, key=lambda entry: entry[:2]):
-            if score is not None and score < _NO_MATCH:
-                row = QListWidgetItem(item.title, self._list)
-                row.setData(_ITEM, item)
-                row.setToolTip(item.trouble or item.text)
-                row.setSizeHint(QSize(0, _ROW if item.text or item.trouble else 28))
+        found = [item for score, _, item in sorted(ranked) if score < _NO_MATCH]
+        if (typed := self._read(text.strip())) is not None:
+            found.insert(0, typed)
+        if not found:
+            found = [Item("", "Nothing found", trouble=f"no name and no description has {text!r}")]
+        for item in found:
+            row = QListWidgetItem(item.title, self._list)
+            row.setData(_ITEM, item)
+            row.setToolTip(item.trouble or item.text)
+            row.setSizeHint(QSize(0, _ROW if item.text or item.trouble else 28))
         self._list.setCurrentRow(0)
 
     @Slot(QListWidgetItem)
