@@ -32,6 +32,7 @@ class Engine:
         self._troubles: list[Happened] = []
         self._file_trouble = ""  # the last trouble with the file, said once
         self._told = 0  # events of the recording that were passed on
+        self._stepping = False  # whether the last turn was one of stepping
         self._commands: dict[str, Callable] = {
             "open": self._open,
             "switch": self._show,
@@ -116,13 +117,16 @@ class Engine:
         return Happened("done", command, value)
 
     def _take_turn(self) -> float | None:
-        """Step for a while, measure for a while; see `serve` for what is returned."""
+        """Step for a while or measure for a while, in turns; see `serve` for what is returned."""
         session = self.session
         if session is None:
             return None
         begin = time.perf_counter()
-        wait = self._go_forward(session) if self.head.playing else self._catch_up(session)
-        if session.jobs:
+        self._stepping = not (self._stepping and session.jobs)
+        if self._stepping:
+            wait = self._go_forward(session) if self.head.playing else self._catch_up(session)
+            wait = 0.0 if session.jobs else wait
+        else:
             session.jobs.work(SLICE)
             wait = 0.0
         self._meter.add(begin, time.perf_counter(), self.head.position)

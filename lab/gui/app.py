@@ -5,8 +5,25 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 SWITCH_SECONDS = 5e-4  # how long the engine may hold Python while the window waits for it
+
+
+def application() -> Any:
+    """The application in the lab's style, in a Python that lets its threads take turns often."""
+    from PySide6.QtWidgets import QApplication
+
+    from lab.gui import theme
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = QApplication.instance() or QApplication(["landscape-lab"])
+    app.setApplicationName("Landscape Lab")
+    app.setApplicationDisplayName("Landscape Lab")
+    app.setDesktopFileName("landscape-lab")
+    app.setStyle("Fusion")
+    app.setFont(theme.interface_font())
+    return app
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -22,21 +39,13 @@ def main(argv: Sequence[str] = ()) -> int:
         import torch  # noqa: F401 - on Windows its libraries fail to load after Qt's
 
     from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
 
     from lab.engine.worker import Worker
-    from lab.gui import theme
     from lab.gui.autosave import Autosave
     from lab.gui.settings import Settings
     from lab.gui.window import Window
 
-    sys.setswitchinterval(SWITCH_SECONDS)
-    app = QApplication.instance() or QApplication(["landscape-lab"])
-    app.setApplicationName("Landscape Lab")
-    app.setApplicationDisplayName("Landscape Lab")
-    app.setDesktopFileName("landscape-lab")
-    app.setStyle("Fusion")
-    app.setFont(theme.interface_font())
+    app = application()
     window = Window(Worker(), Settings(), Autosave())
     window.notices.catch_all()
     window.show()

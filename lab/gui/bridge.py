@@ -23,6 +23,7 @@ class Bridge(QObject):
     event_happened = Signal(object)  # Event of the recording
     trouble = Signal(str, str)  # one sentence, details
     tick = Signal(int)  # number of the frame
+    drawn = Signal()  # everything that changed with the frame has been painted
 
     def __init__(self, worker: Any, parent: QObject | None = None):
         """Listen to a worker; `start` starts the clock and the engine.
@@ -43,6 +44,10 @@ class Bridge(QObject):
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.setInterval(FRAME_MS)
         self._clock.timeout.connect(self.look)
+        self._painted = QTimer(self)  # fires when nothing is left to paint
+        self._painted.setSingleShot(True)
+        self._painted.setInterval(0)
+        self._painted.timeout.connect(self._finish)
 
     def start(self) -> None:
         """Start the engine and the clock."""
@@ -56,6 +61,7 @@ class Bridge(QObject):
     def close(self) -> bool:
         """Stop the clock, then the engine; whether the engine ended in time."""
         self._clock.stop()
+        self._worker.make_room(False)
         return self._worker.close()
 
     @property
@@ -67,6 +73,7 @@ class Bridge(QObject):
     def look(self) -> None:
         """One frame: tell what is new, then what happened, then let views draw."""
         before = self.frame
+        self._worker.make_room(True)
         self.frame, news = self._worker.look()
         frame = self.frame
         if frame.recording is not before.recording:
@@ -80,11 +87,18 @@ class Bridge(QObject):
             self.frame_changed.emit(frame)
         self._count += 1
         self.tick.emit(self._count)
+        self._painted.start()
         since, count = self._since
         now = time.perf_counter()
         if now - since >= 1:
             self.frames_per_second = (self._count - count) / (now - since)
             self._since = (now, self._count)
+
+    @Slot()
+    def _finish(self) -> None:
+        """The frame is painted: the engine may go on."""
+        self._worker.make_room(False)
+        self.drawn.emit()
 
     def _tell(self, happened: Happened) -> None:
         if happened.kind == "ready":

@@ -53,6 +53,9 @@ class InlineWorker:
         news, self._news = self._news, []
         return self._engine.frame(), news
 
+    def make_room(self, on: bool) -> None:
+        """Nothing else is at work on this thread."""
+
     def close(self) -> bool:
         """Write what is recorded."""
         self._started = False

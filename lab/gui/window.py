@@ -1,8 +1,10 @@
 """The main window: it puts the panels together."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow
@@ -34,6 +36,8 @@ from lab.gui.views.base import View
 from lab.palette import DARK, LIGHT, THEMES, Theme
 
 SIZE = (1600, 980)
+ATTENTIVE = 4  # frames after which every view is looked at while nothing plays
+CYCLE = 48  # frames after which turns begin again
 
 
 class Window(QMainWindow):
@@ -75,6 +79,7 @@ class Window(QMainWindow):
         self.experiment_panel = ExperimentPanel(self.bridge, self.state, self.document)
         views = [self.experiment_panel, *(view(self.bridge, self.state) for view in VIEWS)]
         self.views: dict[str, View] = {view.name: view for view in views}
+        self._turns = turns(views)
         self.docks = {name: Card(view, self) for name, view in self.views.items()}
         self.popups = Popups(self)
         self.reports = Reports(self.bridge, self.notices, self)
@@ -201,8 +206,10 @@ class Window(QMainWindow):
     @Slot(int)
     def _draw(self, count: int) -> None:
         """Let views draw; slow ones take turns, so that no frame has to carry all of them."""
-        for place, view in enumerate(self.views.values()):
-            if (count + place) % view.every == 0:
+        playing = self.bridge.frame.playing
+        for view, turn in self._turns:
+            every = view.every if playing else min(view.every, ATTENTIVE)
+            if (count - turn) % every == 0:
                 view.refresh()
 
     # -- what the user asks ---------------------------------------------------------------------
@@ -300,3 +307,13 @@ class Window(QMainWindow):
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode()))
             if not self.restoreState(QByteArray.fromBase64(state.encode())):
                 layout.arrange(self, self.docks)
+
+
+def turns(views: Sequence[View]) -> list[tuple[View, int]]:
+    """Views with the frame in which each has its first turn: as few as possible coincide."""
+    busy, found = np.zeros(CYCLE), {}
+    for view in sorted(views, key=lambda view: view.every):
+        first = min(range(view.every), key=lambda turn: busy[turn :: view.every].max())
+        busy[first :: view.every] += 1
+        found[view] = first
+    return [(view, found[view]) for view in views]

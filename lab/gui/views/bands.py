@@ -26,15 +26,18 @@ class Band(pg.GraphicsObject):
         self._path = QPainterPath()
         self._bounds = QRectF()
         self._brush = QBrush()
+        self._look: tuple[str, float] | None = None
         self.set_colour(colour, opacity)
         self.setZValue(-1)
 
     def set_colour(self, colour: str, opacity: float = BAND_OPACITY) -> None:
         """Take another colour."""
-        tint = QColor(colour)
-        tint.setAlphaF(opacity)
-        self._brush = QBrush(tint)
-        self.update()
+        if (colour, opacity) != self._look:
+            self._look = (colour, opacity)
+            tint = QColor(colour)
+            tint.setAlphaF(opacity)
+            self._brush = QBrush(tint)
+            self.update()
 
     def set_data(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         """Draw the area between two curves.
@@ -69,11 +72,16 @@ def area(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> QPainterPath:
     """The outline of the area between two curves, one closed piece between any two gaps."""
     x, low, high = (np.asarray(v, dtype=np.float64) for v in (x, low, high))
     whole = np.isfinite(x) & np.isfinite(low) & np.isfinite(high)
+    if whole.all():
+        return _piece(x, low, high)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]])))
     outline = QPainterPath()
     for first, last in edges.reshape(-1, 2):
         piece = slice(first, last)
-        across = np.concatenate([x[piece], x[piece][::-1]])
-        up = np.concatenate([high[piece], low[piece][::-1]])
-        outline.addPath(pg.arrayToQPath(across, up, connect="all"))
+        outline.addPath(_piece(x[piece], low[piece], high[piece]))
     return outline
+
+
+def _piece(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> QPainterPath:
+    across, up = np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]])
+    return pg.arrayToQPath(across, up, connect="all")

@@ -19,7 +19,7 @@ class View(QWidget):
 
     name = ""  # of the panel, in layouts and exports
     title = ""
-    every = 1  # it is looked at every so many frames; fast ones 1, slow ones more
+    every = 1  # while the run plays it is looked at every so many frames; slow ones less often
     export_name = ""  # what an export of this panel alone is called; empty if it cannot be
 
     said = Signal(str)  # the muted line beside the title

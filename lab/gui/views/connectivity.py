@@ -39,7 +39,7 @@ class Connectivity(Probing):
     name = "connectivity"
     title = "Connectivity"
     export_name = "connectivity"
-    every = 4
+    every = 16
     probe = "connectivity"
     empty = (
         "The loss on the straight line between two runs appears here: choose them above, or "

@@ -1,7 +1,5 @@
 """Curves along the run: the loss of all lanes, against steps, gradient evaluations or seconds."""
 
-from typing import Any
-
 import numpy as np
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QActionGroup
@@ -12,16 +10,15 @@ from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.bands import Band
 from lab.gui.views.base import View
+from lab.gui.views.lane_curve import FLOOR, TAIL, LaneCurve
 from lab.gui.views.plot import Plot, reach
 from lab.gui.views.polylines import Polyline, Polylines
 from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
-POINTS = 400  # of a curve, about as many as a panel has pixels
 DEEPEST = 20.0  # decades below the highest value that are worth showing
 HIGHEST = 4.0  # decades above the start to which a diverging lane is followed
 BAND_ROOM = 1.0  # decades by which a band may widen the axis
-FLOOR = -400.0  # where a band ends whose lower edge is 0: below any float
 
 AXES = {"steps": "", "gradient evaluations": "gradient_evaluations", "seconds": "seconds"}
 QUANTITIES = {"loss": "loss", "gradient norm": "grad_norm"}
@@ -46,6 +43,8 @@ class Curves(View):
         self._lines = Polylines()
         self._plot.addItem(self._lines, ignoreBounds=True)
         self._bands: list[Band] = []
+        self._named: tuple = (None,)  # what the legend was made of
+        self._kept: dict[str, LaneCurve] = {}
         self._drawn_curves: dict[str, Curve] = {}  # on the plot's axes
         self._plot.pointed.connect(self._read)
         self._changed = True  # whether another quantity or axis was chosen since the last drawing
@@ -63,10 +62,8 @@ class Curves(View):
 
     def draw(self) -> None:
         """Draw all visible lanes up to their heads, and the cursor line."""
-        lanes, records = self.lanes(), self.recording.records
-        found = {name: self._curve(records[name]) for _, name in lanes}
-        self._choose_scale(found)
-        self._drawn_curves = {name: self._scaled(curve) for name, curve in found.items()}
+        lanes = self.lanes()
+        self._drawn_curves = self._read_curves([name for _, name in lanes])
         colours = [self.theme.lane(place) for place, _ in lanes]
         self._lines.set_curves(
             [
@@ -75,33 +72,34 @@ class Curves(View):
             ]
         )
         self._draw_bands(colours)
-        self._plot.set_legend(
-            [(colour, self._title(name)) for colour, (_, name) in zip(colours, lanes, strict=True)]
-        )
+        self._name_lanes(lanes, colours)
         self._plot.set_cursor(self._cursor_x())
         self._fit()
 
-    def _curve(self, record: Any) -> Curve:
-        """The quantity of a lane along the chosen axis."""
-        curve = record.curve(QUANTITIES[self._quantity], 0, record.head + 1, POINTS)
-        return curve._replace(steps=self._along(record, curve.steps))
+    def _read_curves(self, lanes: list[str]) -> dict[str, Curve]:
+        """The curves of lanes on the plot's axes; one that grew most is settled each time."""
+        self._kept = {name: self._lane_curve(name) for name in lanes}
+        longest = max((kept.tail for kept in self._kept.values()), default=0)
+        pixel, found = self._plot.pixel_width(), {}
+        for name, kept in self._kept.items():
+            settle = kept.tail == longest > TAIL
+            longest = 0 if settle else longest
+            found[name] = kept.read(pixel, settle=settle)
+        log = self._wants_log and not any(kept.negative for kept in self._kept.values())
+        if log == self._log:
+            return found
+        self._log = log
+        self._plot.getPlotItem().getAxis("left").setLogMode(log)
+        self._say()
+        return self._read_curves(lanes)
 
-    def _choose_scale(self, curves: dict[str, Curve]) -> None:
-        """Take a linear axis where a logarithm is not possible."""
-        with np.errstate(invalid="ignore"):
-            negative = any((curve.middle < 0).any() for curve in curves.values())
-        log = self._wants_log and not negative
-        if log != self._log:
-            self._log = log
-            self._plot.getPlotItem().getAxis("left").setLogMode(log)
-            self._say()
-
-    def _scaled(self, curve: Curve) -> Curve:
-        """A curve on the plot's axes: decades where it is logarithmic, gaps where that fails."""
-        values = (curve.low, curve.middle, curve.high)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = [np.log10(v) if self._log else np.asarray(v, np.float64) for v in values]
-        return Curve(curve.steps, *[np.where(np.isfinite(v), v, np.nan) for v in scaled])
+    def _lane_curve(self, name: str) -> LaneCurve:
+        """What is kept of a lane; nothing if something else was drawn the last time."""
+        record, kept = self.recording.records[name], self._kept.get(name)
+        wanted = (record, QUANTITIES[self._quantity], AXES[self._axis], self._log)
+        if kept is None or not kept.shows(*wanted):
+            kept = LaneCurve(*wanted)
+        return kept
 
     def _draw_bands(self, colours: list[str]) -> None:
         """The spread of lanes of several runs."""
@@ -115,23 +113,20 @@ class Curves(View):
             self._plot.addItem(self._bands[-1], ignoreBounds=True)
         for band, (curve, colour) in zip(self._bands, wide, strict=False):
             band.set_colour(colour)
-            low = np.where(np.isnan(curve.low), FLOOR, curve.low) if self._log else curve.low
-            gone = np.isnan(curve.high)
-            band.set_data(curve.steps, np.where(gone, np.nan, low), curve.high)
+            band.set_data(curve.steps, curve.low, curve.high)
         for band in self._bands[len(wide) :]:
             band.clear()
 
+    def _name_lanes(self, lanes: list[tuple[int, str]], colours: list[str]) -> None:
+        """The legend, if anything in it may be new."""
+        named = (self.recording.experiment, lanes, colours)
+        if named[0] is not self._named[0] or named[1:] != self._named[1:]:
+            self._named = named
+            titles = [self._title(name) for _, name in lanes]
+            self._plot.set_legend(list(zip(colours, titles, strict=True)))
+
     def _title(self, name: str) -> str:
         return self.recording.records[name].spec.title
-
-    def _along(self, record: Any, steps: np.ndarray) -> np.ndarray:
-        """Where steps lie on the x axis."""
-        column = AXES[self._axis]
-        if not column or not len(steps):
-            return steps
-        known = np.unique(np.linspace(0, len(steps) - 1, 64).round().astype(int))
-        found = [record.at(column, int(steps[i])) for i in known]
-        return np.interp(steps, steps[known], [float(np.max(row)) for _, row in found])
 
     def _cursor_x(self) -> float | None:
         """The cursor's place, where all lanes agree on one; else that of the selected lane."""
@@ -141,7 +136,9 @@ class Curves(View):
         record = self.recording.records.get(self.state.lane)
         if record is None or record.head < 0:
             return None
-        return float(self._along(record, np.array([min(cursor, record.head)]))[0])
+        return float(
+            self._lane_curve(self.state.lane).along(np.array([min(cursor, record.head)]))[0]
+        )
 
     def _fit(self) -> None:
         """Let the ranges go where they hold all curves, and bands as far as they are near."""
@@ -149,19 +146,20 @@ class Curves(View):
         if not curves:
             return
         frame = self.bridge.frame
-        ends = [float(c.steps[-1]) for c in curves]
-        right = max(ends) if AXES[self._axis] else reach(frame.head, frame.target)
-        low = min(float(np.nanmin(c.middle)) for c in curves)
-        high = max(float(np.nanmax(c.middle)) for c in curves)
+        right = reach(frame.head, frame.target)
+        if AXES[self._axis]:
+            right = max(float(c.steps[-1]) for c in curves)
+        lows, middles, highs = (np.concatenate([c[i] for c in curves]) for i in (1, 2, 3))
+        low, high = float(np.nanmin(middles)), float(np.nanmax(middles))
         if self._log:
-            begin = max(float(c.middle[np.isfinite(c.middle)][0]) for c in curves)
+            begin = max(float(c.middle[np.isfinite(c.middle).argmax()]) for c in curves)
             low = max(low, high - DEEPEST)
             high = min(high, begin + HIGHEST)
             near = (low - BAND_ROOM, high + BAND_ROOM)
         else:
             near = (low - (high - low) / 2, high + (high - low) / 2)
-        low = max(near[0], min(low, *(float(np.nanmin(c.low, initial=low)) for c in curves)))
-        high = min(near[1], max(high, *(float(np.nanmax(c.high, initial=high)) for c in curves)))
+        low = max(near[0], float(np.nanmin(lows[lows > FLOOR], initial=low)))
+        high = min(near[1], float(np.nanmax(highs, initial=high)))
         room = 0.06 * (high - low) or 0.5
         self._plot.aim((0, right or 1.0), (low - room, high + room), at_once=self._changed)
         self._changed = False

@@ -28,7 +28,7 @@ class Numbers(View):
     name = "numbers"
     title = "Numbers"
     export_name = ""
-    every = 6  # frames: at most ten times a second
+    every = 8
 
     def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
         """Begin empty."""

@@ -217,6 +217,12 @@ class Plot(pg.PlotWidget):
         scene = self.getPlotItem().getViewBox().mapViewToScene(QPointF(x, y))
         return QPointF(self.mapFromScene(scene))
 
+    def pixel_width(self) -> float:
+        """Width of a pixel in units of the x axis."""
+        box = self.getPlotItem().getViewBox()
+        low, high = box.viewRange()[0]
+        return (high - low) / max(1.0, box.width())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Words keep their places."""
         super().resizeEvent(event)

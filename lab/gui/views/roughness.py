@@ -29,7 +29,7 @@ class Roughness(LaneProbing):
     name = "roughness"
     title = "Roughness index"
     export_name = "roughness"
-    every = 4  # not in step with the spectrum: they are drawn in different frames
+    every = 8
     probe = "roughness"
     empty = (
         "The roughness index along the run appears here: tick “Roughness index” under “Measure "

@@ -29,7 +29,7 @@ class Spectrum(LaneProbing):
     name = "spectrum"
     title = "Hessian spectrum"
     export_name = "spectrum"
-    every = 3
+    every = 8
     probe = "hessian_spectrum"
     empty = (
         "Eigenvalues of the Hessian appear here: tick “Hessian spectrum” under “Measure while "
