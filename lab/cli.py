@@ -4,6 +4,7 @@ Whatever is wrong with what was typed or with a file is said in one line on stde
 2. `--debug` (not in the help) lets the traceback through.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     from lab.commands.parser import complete, parser
 
     words = sys.argv[1:] if arguments is None else list(arguments)
+    _ready_streams()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
@@ -59,6 +61,20 @@ def _command(name: str) -> Callable[[Any], int]:
     from lab.commands.window import open_window
 
     return open_window
+
+
+def _ready_streams() -> None:
+    """See to it that whatever is said can be written.
+
+    Letters that the terminal or a file does not know become question marks; where a stream was
+    closed before the start, what is said goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace" if name == "stdout" else "backslashreplace")
 
 
 def _guarded(command: Callable[[], int], debug: bool) -> int:

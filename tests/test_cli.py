@@ -1,6 +1,7 @@
 """Everything wrong that can be typed: status 2, one line, nothing written, no traceback."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -56,6 +57,7 @@ def refused(words, capsys, here):
         (GOOD + "learning_rate = 1", ["x.toml: lanes[0]", "'learning_rate'", "allowed: "]),
         (GOOD + "start = [[1.0, 2.0, 3.0]]", ["x.toml:", "start", "2"]),
         (GOOD + 'start = "here"', ["x.toml: lanes[0]", "start"]),
+        (GOOD + f'name = "{"ä" * 65}"', ["x.toml: lanes[0]", "at most 64 letters"]),
         (GOOD + "runs = 0", ["x.toml: lanes[0]", "runs = 0", "at least 1"]),
         ('dtype = "float16"\n' + GOOD, ["x.toml: dtype = 'float16'", "float32, float64"]),
         ('device = "gpu"\n' + GOOD, ["x.toml: device = 'gpu'", "cpu"]),
@@ -74,6 +76,13 @@ def refused(words, capsys, here):
             ["x.toml: lane 'adam': start (9, 1) lies outside the window (-2 to 2, -1 to 3)"],
         ),
         (GOOD.replace('"rosenbrock"', '"nothing.py"'), ["x.toml:", "nothing.py"]),
+        (GOOD.replace('"rosenbrock"', '{name = "file"}'), ["x.toml: path is needed"]),
+        (GOOD.replace('"rosenbrock"', '{name = "file", path = "/"}'), ["x.toml: /: cannot be"]),
+        (GOOD.replace('"rosenbrock"', '"sin(x"'), ["x.toml: column 4 of the formula"]),
+        (GOOD.replace("steps = 5", f"steps = {'9' * 5000}"), ["an integer has too many digits"]),
+        (GOOD.replace("optimizer", "optimizr"), ["lanes[0]: optimizer =", "not 'optimizr'"]),
+        ('problem = "booth"', ["x.toml: lanes: there are none to run"]),
+        ("a = " + "[" * 5000, ["x.toml: not valid TOML: brackets are nested too deep"]),
     ],
 )
 def test_a_wrong_file(text, parts, capsys, here):
@@ -87,6 +96,24 @@ def test_a_wrong_file(text, parts, capsys, here):
 def test_a_file_that_is_no_text(capsys, here):
     (here / "x.toml").write_bytes(b"\xff\xfe\x00")
     assert "x.toml: is not a text file" in refused(RUN, capsys, here)
+
+
+def test_a_file_with_a_mark_in_front_and_other_ends_of_lines(here):
+    text = GOOD.replace("\n", "\r\n")
+    (here / "x.toml").write_bytes(text.encode("utf-8-sig"))
+    assert main([*RUN, "--formats", "toml", "--quiet"]) == 0
+
+
+def test_a_file_without_end(capsys, here, monkeypatch):
+    monkeypatch.setattr("lab.engine.experiment.LARGEST", 1 << 20)
+    (here / "x.toml").write_text(GOOD + "# much ado\n" * 100_000)
+    assert "x.toml: is too large for an experiment" in refused(RUN, capsys, here)
+
+
+def test_a_lane_of_a_long_name(here):
+    (here / "x.toml").write_text(GOOD + f'name = "{"ä" * 64}"')
+    assert main([*RUN, "--formats", "csv,png", "--quiet"]) == 0
+    assert (here / "out" / f"lane-{'ä' * 48}.csv").exists()
 
 
 def test_a_file_that_is_not_there(capsys, here):
@@ -111,14 +138,24 @@ def test_a_file_that_is_not_there(capsys, here):
         ([*RUN, "--set", "lanes.adma.lr=1"], ["--set lanes.adma.lr", "(did you mean 'adam'?)"]),
         ([*RUN, "--set", "lanes.adam.lr=x"], ["lr = 'x'", "a number is needed"]),
         ([*RUN, "--set", "lanes.adam.rl=1"], ["'rl' is not a known key"]),
+        ([*RUN, "--set", "steps=-3"], ["x.toml and --set steps: steps = -3 is not allowed"]),
         (["run", "x.toml", "--out", "x.toml"], ["x.toml: the folder cannot be written"]),
+        (["run", "x.toml", "--out", ""], ["--out: the name of a folder is needed"]),
+        (["run", ".", "--out", "out"], ["landscape-lab: .: cannot be read: Is a directory"]),
+        (["export", ".", "--out", "out"], ["landscape-lab: .: is a folder"]),
         (["export", "x.toml", "--out", "out"], ["x.toml: is not a .lab file"]),
         (["export", "y.lab", "--out", "out"], ["y.lab: there is no such file"]),
-        (["export", "x.toml", "--out", "out", "--theme", "blue"], ["theme", "light", "dark"]),
+        (
+            ["export", "x.toml", "--out", "out", "--theme", "blue"],
+            ["theme = 'blue'", "light", "dark"],
+        ),
         (["list"], ["KIND"]),
         (["list", "optimisers"], ["'optimisers'", "(did you mean 'optimizers'?)"]),
         (["list", "optimizers", "adm"], ["no optimizer is called 'adm'", "did you mean"]),
-        (["list", "losses", "focl"], ["no loss is called 'focl' (did you mean 'focal'?)"]),
+        (
+            ["list", "losses", "focl"],
+            ["no loss is called 'focl' (did you mean 'focal'?)", "list losses`"],
+        ),
         (["doctor", "--wat"], ["--wat is not an option"]),
         (["--wat"], ["--wat is not an option"]),
         (["y.toml"], ["y.toml: there is no such file"]),
@@ -173,6 +210,26 @@ def test_a_reader_that_leaves_is_no_error():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["list", "optimizers", "adam"], ["run", "--help"]])
+def test_letters_that_the_terminal_does_not_know(words):
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", *words],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_nobody_listens(closed, here):
+    command = f'"{sys.executable}" -m lab run x.toml --out out --formats csv {closed}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert (here / "out" / "lane-adam.csv").exists()
 
 
 def test_the_systems_words_are_one_line():

@@ -16,9 +16,9 @@ def export(given: argparse.Namespace) -> int:
     from lab.engine import export as exporting
 
     exporting.check_formats(given.formats)
+    options = exporting.Options(step=given.step, theme=given.theme, dpi=given.dpi)
     recording = lab.open(given.file)
     try:
-        options = exporting.Options(step=given.step, theme=given.theme, dpi=given.dpi)
         with Line(given.quiet) as line:
             files = exporting.export(recording, given.out, given.formats, line.share, options)
     finally:

@@ -96,12 +96,14 @@ def _add_export(export: Parser) -> None:
     export.add_argument("file", metavar="FILE.lab", help="the recording")
     _add_output(export, "csv,npz,png")
     export.add_argument("--step", type=int, help="the step that figures look at (the last one)")
-    export.add_argument("--theme", choices=("light", "dark"), default="light", help="of figures")
+    export.add_argument("--theme", default="light", metavar="NAME", help="of figures: light, dark")
     export.add_argument("--dpi", type=int, default=200, help="pixels an inch (200)")
 
 
 def _add_output(command: Parser, formats: str) -> None:
-    command.add_argument("--out", required=True, metavar="DIR", help="the folder to write into")
+    command.add_argument(
+        "--out", required=True, metavar="DIR", type=_folder, help="the folder to write into"
+    )
     command.add_argument(
         "--formats",
         default=formats.split(","),
@@ -110,6 +112,13 @@ def _add_output(command: Parser, formats: str) -> None:
         help=f"{_FORMATS_HELP} ({formats})",
     )
     command.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def _folder(text: str) -> str:
+    """The name of a folder, which an unset variable of the shell is not."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a folder is needed ('.' for this one)")
+    return text
 
 
 def _kind(text: str) -> str:
@@ -145,9 +154,10 @@ def _assignment(text: str) -> tuple[str, Any]:
 def value_of(text: str) -> Any:
     """What a value means in TOML; text that is no TOML value stands for itself."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        read = tomllib.loads(f"value = {text}")
+    except ValueError:
         return text
+    return read["value"] if len(read) == 1 else text  # more lines, more keys
 
 
 def complete(arguments: list[str]) -> list[str]:

@@ -77,7 +77,7 @@ def experiment_of(given: argparse.Namespace) -> Any:
     for key, value in given.set:
         with located(f"--set {key}"):
             assign(data, key, value)
-    with located(Path(given.file).name):
+    with located(" and ".join([Path(given.file).name, *[f"--set {key}" for key, _ in given.set]])):
         return Experiment.from_data(data)
 
 
@@ -85,10 +85,13 @@ def check_sense(session: Any) -> None:
     """Refuse what can be computed but cannot be meant; nobody watches who could see it.
 
     Raises:
-        ValueError: a problem that is not finite in its own window, or a start outside of it.
+        ValueError: no lanes, a problem that is not finite in its own window, or a start outside of
+            it.
     """
     from lab.engine.starts import check_starts
 
+    if not session.experiment.lanes:
+        raise ValueError("lanes: there are none to run; at least one is needed, [[lanes]]")
     if trouble := session.recording.header["problem"]["trouble"]:
         raise ValueError(f"problem: {trouble}")
     check_starts(session.experiment, session.problem)
@@ -111,8 +114,10 @@ def assign(data: dict[str, Any], key: str, value: Any) -> None:
             place = _item(place, part, path[0])
         elif isinstance(place.get(part), Mapping | list):
             place = place[part]
+        elif part in place:
+            raise ValueError(f"{part!r} has no parts")
         else:
-            raise ValueError(f"{part!r} has no parts{did_you_mean(part, place)}")
+            raise ValueError(f"there is no {part!r} with parts{did_you_mean(part, place)}")
     if isinstance(place, list):
         raise ValueError(f"KEY is needed after the name, as in {path[0]}.{last}.KEY=VALUE")
     place[last] = value

@@ -28,6 +28,7 @@ _BUILT_IN = {
 }
 _entries: dict[str, dict[str, "Entry"]] = {kind: {} for kind in KINDS}
 _resolvers: dict[str, Callable[[str], "Entry | None"]] = {}
+_readers: dict[str, Callable[[str], str | Mapping[str, Any]]] = {}
 _begun: set[str] = set()  # kinds whose built-in entries are there
 _loaded: set[str] = set()  # kinds that are there with all plugins
 _loading = threading.RLock()  # the window and the engine may both ask first
@@ -123,6 +124,8 @@ class Choice:
 def choose(kind: str, value: Any) -> Choice:
     """Make a Choice of a name, a table `{name = ..., knob = ...}`, a Choice or a made object.
 
+    Text that is no name may stand for a table, see `reader`.
+
     Raises:
         ValueError: an unknown name or knob, or a value that is none of these.
     """
@@ -131,7 +134,7 @@ def choose(kind: str, value: Any) -> Choice:
     if isinstance(value, Choice) and value.kind == kind:
         entry, knobs = value.entry(), value.knobs
     else:
-        data = {"name": value} if isinstance(value, str) else value
+        data = _read(kind, value) if isinstance(value, str) else value
         if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
             raise _no_name(kind, value)
         entry = find(kind, data["name"])
@@ -223,6 +226,19 @@ def resolver(kind: str) -> Callable[[Callable], Callable]:
     return enter
 
 
+def reader(kind: str) -> Callable[[Callable], Callable]:
+    """Let a function turn text that is no name into a table (formulas, paths of files).
+
+    It is handed the text, and returns the table, or the text itself where it knows nothing better.
+    """
+
+    def enter(function: Callable[[str], str | Mapping[str, Any]]) -> Callable:
+        _readers[kind] = function
+        return function
+
+    return enter
+
+
 def catalogue(kind: str) -> Mapping[str, Entry]:
     """All entries of a kind: "problem", "loss", "optimizer" or "probe".
 
@@ -234,6 +250,11 @@ def catalogue(kind: str) -> Mapping[str, Entry]:
         with _loading:
             _load(kind)
     return MappingProxyType(_entries[kind])
+
+
+def plural(kind: str) -> str:
+    """The word for several of a kind: "losses" for "loss"."""
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def find(kind: str, name: str) -> Entry:
@@ -262,7 +283,7 @@ def find(kind: str, name: str) -> Entry:
     if _accept_unknown.get():
         return _unusable(kind, name, reason)
     listed = (
-        f"`landscape-lab list {kind}s` lists all"
+        f"`landscape-lab list {plural(kind)}` lists all"
         if len(entries) > 8
         else f"known: {', '.join(entries) or 'none'}"
     )
@@ -285,8 +306,7 @@ def _load(kind: str) -> None:
         return
     importlib.import_module(_BUILT_IN[kind])
     _begun.add(kind)
-    group = "lab.losses" if kind == "loss" else f"lab.{kind}s"
-    for point in importlib.metadata.entry_points(group=group):
+    for point in importlib.metadata.entry_points(group=f"lab.{plural(kind)}"):
         _load_plugin(kind, point)
     _loaded.add(kind)
 
@@ -304,6 +324,13 @@ def _load_plugin(kind: str, point: importlib.metadata.EntryPoint) -> None:
         what = str(error) or type(error).__name__
         reason = f"its package {point.module!r} failed to load: {what}"
         _entries[kind][name] = _unusable(kind, name, reason)
+
+
+def _read(kind: str, text: str) -> Mapping[str, Any]:
+    """The table that a text stands for: that of a name, or what the kind's reader makes of it."""
+    known = text in catalogue(kind)  # the reader comes with the catalogue
+    read = text if known or kind not in _readers else _readers[kind](text)
+    return {"name": read} if isinstance(read, str) else read
 
 
 def _no_name(kind: str, value: Any) -> ValueError:

@@ -17,6 +17,7 @@ from lab.engine.knobs import Knob, check_keys, check_name, knob_fields, shown
 from lab.engine.plan import Lane, ProbePlan, free_name
 
 FORMAT = 1
+LARGEST = 64 << 20  # bytes of a file that are read: a million starting points
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Experiment:
     """What is run: a problem, lanes of optimizers, and what is measured along the way.
 
     Attributes:
-        problem: a Choice from the catalogue, or a problem object (which no file can hold).
+        problem: a Choice from the catalogue, or a problem object (which no file can hold). A name,
+            a table of a name and knobs, a formula in x and y, and a .py file become a Choice.
         lanes: the optimizers, each with a unique name.
         probes: what is measured along the way.
         steps: where the run ends.
@@ -83,7 +85,7 @@ class Experiment:
         """The same experiment with a problem that is a Python object replaced by its name."""
         if isinstance(self.problem, Choice):
             return self
-        return replace(self, problem=Choice("problem", f"({type(self.problem).__name__})", {}))
+        return replace(self, problem=Choice("problem", f"{type(self.problem).__name__} object", {}))
 
     def to_data(self) -> dict[str, Any]:
         """Plain data for a file.
@@ -155,17 +157,30 @@ class Experiment:
             ValueError: an unreadable file, or an entry that is wrong; the message names the file.
         """
         path = Path(path)
-        with located(path.name):
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise ValueError(f"cannot be read: {error.strerror}") from error
-            except UnicodeDecodeError as error:
-                raise ValueError("is not a text file") from error
-            data = _toml(text)
+        with located(path.name or str(path)):
+            data = _toml(_text(path))
             if "problem" in data:
                 data["problem"] = _beside(path, data["problem"])
             return cls.from_data(data)
+
+
+def _text(path: Path) -> str:
+    """The text of a file, with or without the mark that some editors put in front of it.
+
+    Raises:
+        ValueError: a file that cannot be read, is too large or holds no text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)  # a device may have no end
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise ValueError(f"is too large for an experiment: at most {LARGEST >> 20} MiB are read")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ValueError("is not a text file") from error
 
 
 def _toml(text: str) -> dict[str, Any]:
@@ -175,27 +190,27 @@ def _toml(text: str) -> dict[str, Any]:
         raise ValueError(f"not valid TOML: {error}") from error
     except RecursionError as error:
         raise ValueError("not valid TOML: brackets are nested too deep") from error
+    except ValueError as error:  # Python reads no integer of thousands of digits
+        raise ValueError("not valid TOML: an integer has too many digits") from error
 
 
 def _beside(path: Path, problem: Any) -> Any:
     """A problem of a file, with a relative .py path made one that holds in any folder."""
     if isinstance(problem, str) and problem.endswith(".py"):
         return str(path.resolve().parent / problem)
-    if isinstance(problem, Mapping) and problem.get("name") == "file":
-        return {**problem, "path": _beside(path, problem.get("path"))}
+    if isinstance(problem, Mapping) and problem.get("name") == "file" and "path" in problem:
+        return {**problem, "path": _beside(path, problem["path"])}
     return problem
 
 
 def _problem(value: Any) -> Any:
-    """A Choice for names, tables, files and catalogue objects; other objects as they are."""
-    if isinstance(value, str) and value.endswith(".py"):
-        value = {"name": "file", "path": value}
+    """A Choice for names, formulas, files, tables and catalogue objects; others as they are."""
     if isinstance(value, str | Mapping | Choice) or getattr(value, "choice", None) is not None:
         return choose("problem", value)
     if not hasattr(value, "evaluate"):
         raise ValueError(
-            f"problem = {shown(value)}: a name of the catalogue, a file or a lab.problem(...) is "
-            "needed"
+            f"problem = {shown(value)}: a name of the catalogue, a formula, a file or a "
+            "lab.problem(...) is needed"
         )
     return value
 

@@ -87,7 +87,7 @@ class LabFile:
             ValueError: not there, not a `.lab` file, from a newer version, or damaged.
         """
         path = Path(path)
-        name = path.name
+        name = path.name or str(path)
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "there is no such file"
             raise ValueError(f"{name}: {what}")

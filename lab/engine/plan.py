@@ -9,7 +9,14 @@ from typing import Any
 
 from lab.engine.catalogue import Entry, accept_unknown, changed_knobs, choose, find, located
 from lab.engine.knobs import check_keys, shown
-from lab.engine.plan_checks import check_count, check_line, is_single, lane_knobs, start_rows
+from lab.engine.plan_checks import (
+    check_count,
+    check_line,
+    check_there,
+    is_single,
+    lane_knobs,
+    start_rows,
+)
 
 _LANE_KEYS = ("optimizer", "name", "runs", "start", "stop", "branch_of", "branch_step", "changes")
 
@@ -243,8 +250,7 @@ class Lane:
         Raises:
             ValueError: a missing, unknown or wrong entry.
         """
-        if not isinstance(data, Mapping) or "optimizer" not in data:
-            raise ValueError("optimizer = '...' is needed")
+        check_there("optimizer", data)
         entry = find("optimizer", data["optimizer"])
         if not entry.error:
             check_keys(data, [*_LANE_KEYS, *[item.name for item in entry.knobs]])
@@ -303,8 +309,7 @@ class ProbePlan:
         """
         if isinstance(data, str):
             return cls(data)
-        if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
-            raise ValueError("name = '...' is needed")
+        check_there("name", data)
         knobs = {key: value for key, value in data.items() if key not in ("name", "every")}
         return cls(data["name"], data.get("every", 20), knobs)
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.engine.catalogue import Entry
-from lab.engine.knobs import Knob, KnobField, shown
+from lab.engine.knobs import Knob, KnobField, did_you_mean, shown
+
+LONGEST_NAME = 64  # letters
 
 
 def start_rows(start: Any) -> tuple[tuple[float, ...], ...]:
@@ -50,14 +52,30 @@ def check_count(name: str, value: Any, low: int = 1) -> int:
     return KnobField(name, int, low, Knob(low, 1_000_000_000)).check(value)
 
 
+def check_there(key: str, data: Any) -> None:
+    """Refuse anything but a table with this key.
+
+    Raises:
+        ValueError: naming the key, and one that may be a slip for it.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{shown(data)} came: a table with {key} = '...' is needed")
+    if key not in data:
+        near = [other for other in data if did_you_mean(other, [key])]
+        slip = f", not {near[0]!r}" if near else ""
+        raise ValueError(f"{key} = '...' is needed{slip}")
+
+
 def check_line(key: str, value: Any) -> str:
-    """A line of text, which may be empty.
+    """A line of text that fits into a legend; it may be empty.
 
     Raises:
         ValueError: anything else.
     """
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"{key} = {shown(value)}: one line of text is needed")
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"{key} = {shown(value)}: at most {LONGEST_NAME} letters are allowed")
     return value
 
 

@@ -27,7 +27,19 @@ def test_a_recording_is_exported(file, tmp_path, capsys):
     assert file.read_bytes() == before
 
 
-def test_a_step_that_is_not_on_record(file, tmp_path, capsys):
-    assert main(["export", str(file), "--out", str(tmp_path), "--step", "11"]) == 2
-    assert capsys.readouterr().err == "landscape-lab: step = 11 is not on record: 0 to 10\n"
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--step", "11"], "step = 11 is not on record: 0 to 10"),
+        (["--step", "-1"], "step = -1 is not on record: 0 to 10"),
+        (["--theme", "drak"], "theme = 'drak' is not known (did you mean 'dark'?)"),
+        (["--dpi", "0"], "dpi = 0 is not allowed: at least 10 and at most 2400 (nearest 10)"),
+        (["--dpi", "100000"], "dpi = 100000 is not allowed"),
+    ],
+)
+def test_what_makes_no_figures(file, tmp_path, capsys, words, message):
+    assert main(["export", str(file), "--out", str(tmp_path), *words]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"landscape-lab: {message}")
+    assert line.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -48,6 +48,8 @@ def test_every_knob_of_an_experiment_is_a_flag():
         ("relu", "relu"),
         ('{name = "focal", gamma = 2.0}', {"name": "focal", "gamma": 2.0}),
         ("", ""),
+        ("1\nseed = 3", "1\nseed = 3"),
+        ("9" * 5000, "9" * 5000),
     ],
 )
 def test_values_mean_what_they_mean_in_toml(text, value):

@@ -151,8 +151,9 @@ def test_an_older_recording_survives_a_wrong_file(file, tmp_path):
         ("lanes.adma.lr", r"no lane is called 'adma' \(did you mean 'adam'\?\); known: adam"),
         ("lanes.5.lr", "no lane is called '5'; known: adam"),
         ("lanes.adam", "KEY is needed after the name, as in lanes.adam.KEY=VALUE"),
-        ("steps.x", "'steps' has no parts"),
-        ("lane.adam.lr", r"'lane' has no parts \(did you mean 'lanes'\?\)"),
+        ("steps.x", "'steps' has no parts$"),
+        ("lane.adam.lr", r"there is no 'lane' with parts \(did you mean 'lanes'\?\)"),
+        (".x", "there is no '' with parts"),
         ("probes.x.every", "no probe is called 'x'; known: none"),
     ],
 )

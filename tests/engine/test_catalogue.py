@@ -18,6 +18,8 @@ from lab.engine.catalogue import (
     choose,
     find,
     located,
+    plural,
+    reader,
     register,
     resolver,
 )
@@ -31,6 +33,7 @@ def fresh(monkeypatch):
         catalogue(kind)
     monkeypatch.setattr(module, "_entries", {k: dict(v) for k, v in module._entries.items()})
     monkeypatch.setattr(module, "_resolvers", dict(module._resolvers))
+    monkeypatch.setattr(module, "_readers", dict(module._readers))
 
 
 @pytest.fixture
@@ -225,6 +228,21 @@ def test_a_resolver_makes_entries_for_names_that_are_not_listed(fresh):
         find("loss", "bad")
     with accept_unknown():
         assert find("loss", "bad").error == "it is bad"
+
+
+def test_a_reader_makes_tables_of_text_that_is_no_name(fresh):
+    @reader("loss")
+    def read(text):
+        return {"name": "focal", "gamma": 3.0} if text == "focal of 3" else text
+
+    assert choose("loss", "focal of 3").knobs["gamma"] == 3.0
+    assert choose("loss", "focal").knobs["gamma"] == 2.0
+    with pytest.raises(ValueError, match="no loss is called 'focl'"):
+        choose("loss", "focl")
+
+
+def test_several_of_a_kind():
+    assert [plural(kind) for kind in KINDS] == ["problems", "losses", "optimizers", "probes"]
 
 
 @dataclass(frozen=True)

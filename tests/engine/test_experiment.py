@@ -226,9 +226,9 @@ lr = 0.01
         (GOOD.replace("lr", "lrr"), "lanes[0]: 'lrr' is not a known key (did you mean 'lr'?)"),
         (GOOD.replace('"adam"', '"adm"'), "no optimizer is called 'adm' (did you mean 'adam'?)"),
         (GOOD.replace('"adam"', "3"), "optimizer = 3: the name of an optimizer"),
-        (GOOD.replace("optimizer", "optimiser"), "optimizer = '...' is needed"),
+        (GOOD.replace("optimizer", "optimiser"), "optimizer = '...' is needed, not 'optimiser'"),
         (GOOD.replace("rosenbrock", "rosenbrok"), "did you mean 'rosenbrock'"),
-        (GOOD.replace('"rosenbrock"', "3"), "problem = 3: a name of the catalogue, a file or"),
+        (GOOD.replace('"rosenbrock"', "3"), "problem = 3: a name of the catalogue, a formula"),
         (GOOD.replace('"rosenbrock"', "{b = 1}"), "the name of a problem is needed"),
         (
             GOOD.replace('"rosenbrock"', "{name = 'rosenbrock', b = 0}"),
@@ -236,7 +236,7 @@ lr = 0.01
         ),
         (GOOD.replace('"rosenbrock"', "{name = 'rosenbrock', c = 0}"), "'c' is not a known key"),
         ("problem = 'rosenbrock'\nlanes = 3", "lanes = 3: tables are needed, [[lanes]]"),
-        ("problem = 'rosenbrock'\nlanes = [3]", "lanes[0]: optimizer = '...' is needed"),
+        ("problem = 'rosenbrock'\nlanes = [3]", "lanes[0]: 3 came: a table with optimizer = '...'"),
         ("problem = 'rosenbrock'\nlanes = 'adam'", "lanes = 'adam': tables are needed"),
         ("problem = 'rosenbrock'\n[lanes]\nlr = 1", "lanes = {'lr': 1}: tables are needed"),
         ("problem = 'rosenbrock'\nprobes = 3", "probes = 3: tables are needed"),
@@ -341,14 +341,22 @@ def test_numbers_of_other_libraries_are_plain_numbers_in_the_end():
     assert experiment == Experiment("rosenbrock", steps=5, seed=3)
 
 
+def test_a_formula_is_a_problem():
+    experiment = Experiment("sin(3*x)*y**2", "adam")
+    assert experiment == Experiment({"name": "formula", "text": "sin(3*x)*y**2"}, "adam")
+    assert Experiment.from_toml(experiment.to_toml()) == experiment
+    with pytest.raises(ValueError, match="no problem is called 'rosen-brock'"):
+        Experiment("rosen-brock")
+
+
 def test_a_problem_object_is_an_error_only_on_export():
     experiment = Experiment(Bowl(), "adam")
     with pytest.raises(ValueError, match="a Python object, which a file cannot hold"):
         experiment.to_toml()
     named = experiment.without_object()
-    assert named.problem.name == "(Bowl)"
+    assert named.problem.name == "Bowl object"
     text = named.to_toml()
-    with pytest.raises(ValueError, match=r"no problem is called '\(Bowl\)'"):
+    with pytest.raises(ValueError, match="no problem is called 'Bowl object'"):
         Experiment.from_toml(text)
     with accept_unknown():
         assert Experiment.from_toml(text) == named

@@ -250,7 +250,7 @@ def test_plain_data_and_back(lane):
     ("data", "words"),
     [
         ({}, "optimizer = '...' is needed"),
-        (3, "optimizer = '...' is needed"),
+        (3, "3 came: a table with optimizer = '...' is needed"),
         ({"optimizer": 3}, "optimizer = 3"),
         ({"optimizer": "adam", "self": 1}, "'self' is not a known key"),
         ({"optimizer": "adam", "rnus": 1}, "'rnus' is not a known key (did you mean 'runs'?)"),
@@ -309,8 +309,9 @@ def test_probe_plans(toys):
     ("data", "words"),
     [
         ({}, "name = '...' is needed"),
-        (3, "name = '...' is needed"),
-        ({"name": 3}, "name = '...' is needed"),
+        (3, "3 came: a table with name = '...' is needed"),
+        ({"nmae": "roughness"}, "name = '...' is needed, not 'nmae'"),
+        ({"name": 3}, "the name of a probe is needed"),
         ({"name": "toy_wher"}, "did you mean 'toy_where'"),
         ({"name": "toy_where", "every": 0}, "probe 'toy_where': every = 0 is not allowed"),
         ({"name": "toy_where", "power": 9}, "probe 'toy_where': power = 9 is not allowed"),

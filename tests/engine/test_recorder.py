@@ -91,9 +91,11 @@ def test_recording_into_a_file_from_some_point_on(tmp_path, monkeypatch):
 def test_a_python_object_leaves_its_name(tmp_path):
     session = full_session(tmp_path / "x.lab", Bowl(2))
     opened = open_recording(tmp_path / "x.lab")
-    assert opened.experiment.problem.name == "(Bowl)"
+    assert opened.experiment.problem.name == "Bowl object"
     assert_equal(session.recording, opened, problem=False)
-    with pytest.raises(ValueError, match=r"problem '\(Bowl\)' cannot be used: it is not installed"):
+    with pytest.raises(
+        ValueError, match="problem 'Bowl object' cannot be used: it is not installed"
+    ):
         Session(resume=opened)
     assert_equal(session.recording, opened, problem=False)  # it can still be looked at
 

@@ -152,7 +152,7 @@ class _Export:
         for name in self._lanes:
             recording.lane(name)
         step = recording.head if options.step is None else options.step
-        if not -1 <= step <= recording.head:
+        if not min(0, recording.head) <= step <= recording.head:  # the head of nothing is -1
             raise ValueError(f"step = {step} is not on record: 0 to {recording.head}")
         self._step = step
         self._ground: Ground | None = None

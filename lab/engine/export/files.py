@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+LONGEST = 48  # letters of a file name, each of which may take four bytes
+
 
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[Path]:
@@ -61,11 +63,14 @@ def check_folder(out: str | Path) -> None:
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
-    """A file name for each name: safe on every system, and different even where case is ignored."""
+    """A file name for each name: safe on every system, and different even where case is ignored.
+
+    File systems hold 255 bytes: 48 letters of four, and what is put around them.
+    """
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
-        base = re.sub(r"[^\w.~+-]+", "_", name).strip(".") or "_"
+        base = re.sub(r"[^\w.~+-]+", "_", name)[:LONGEST].strip(".") or "_"
         candidate, number = base, 2
         while candidate.lower() in taken:
             candidate, number = f"{base}_{number}", number + 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from lab.engine.export.figures import PANELS
 from lab.engine.export.style import Style
 from lab.engine.export.video import Film
-from lab.engine.knobs import check_name
+from lab.engine.knobs import Knob, KnobField, check_name
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,16 @@ class Options:
     film: Film | None = None
 
     def __post_init__(self):
-        """Check the names.
+        """Check names and numbers.
 
         Raises:
-            ValueError: an unknown panel or theme.
+            ValueError: an unknown panel or theme, or a number that makes no figure.
         """
         for panel in self.panels:
             check_name(panel, PANELS, "panel")
-        Style(self.theme)
+        if self.step is not None:
+            KnobField("step", int, None, Knob()).check(self.step)
+        Style(self.theme, self.size, self.dpi)
 
     @property
     def style(self) -> Style:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from lab.engine.knobs import check_name
+from lab.engine.knobs import Knob, KnobField, check_name, shown
 from lab.engine.recording import LaneRecord, Recording
 from lab.palette import THEMES, Theme
 
@@ -36,12 +36,17 @@ class Style:
     dpi: int = 200
 
     def __post_init__(self):
-        """Check the theme.
+        """Check theme and measures.
 
         Raises:
-            ValueError: no such theme.
+            ValueError: no such theme, or a size that makes no figure.
         """
         check_name(self.theme, THEMES, "theme")
+        KnobField("dpi", int, 200, Knob(10, 2400)).check(self.dpi)
+        if self.size is not None:
+            sides = KnobField("size", tuple[float, ...], MISSING, Knob(0.5, 50)).check(self.size)
+            if len(sides) != 2:
+                raise ValueError(f"size = {shown(self.size)}: width and height are needed")
 
     @property
     def colours(self) -> Theme:

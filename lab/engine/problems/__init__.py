@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from lab.engine.catalogue import Choice, catalogue, choose
+from lab.engine.catalogue import Choice, choose, reader
 from lab.engine.knobs import check_keys, shown
 from lab.engine.problem import Problem
 from lab.engine.problems import (  # each enters its problems into the catalogue
@@ -64,8 +64,10 @@ def problem(source: Any, **options: Any) -> Problem:
     if isinstance(source, nn.Module):
         check_keys(options, ["data", "loss", "batch_size"])
         return module_problem(source, **options)
-    if isinstance(source, str | Path | Mapping | Choice):
-        chosen = choose("problem", _named(source))
+    if isinstance(source, Path):
+        source = {"name": "file", "path": str(source)}
+    if isinstance(source, str | Mapping | Choice):
+        chosen = choose("problem", source)
         return choose("problem", {"name": chosen.name, **chosen.knobs, **options}).make()
     if callable(source):
         check_keys(options, ["dim", "window", "start"])
@@ -78,11 +80,9 @@ def problem(source: Any, **options: Any) -> Problem:
     )
 
 
-def _named(source: Any) -> Any:
-    """A file or a formula as the table of the entry that reads it."""
-    if isinstance(source, Path) or (isinstance(source, str) and source.endswith(".py")):
-        return {"name": "file", "path": str(source)}
-    is_text = isinstance(source, str) and source not in catalogue("problem")
-    if is_text and formula.looks_like_formula(source):
-        return {"name": "formula", "text": source}
-    return source
+@reader("problem")
+def _read(text: str) -> str | dict[str, str]:
+    """The path of a file, or a formula, as the table of the entry that reads it."""
+    if text.endswith(".py"):
+        return {"name": "file", "path": text}
+    return {"name": "formula", "text": text} if formula.looks_like_formula(text) else text

@@ -63,7 +63,8 @@ def read_problem(path: str) -> Problem:
     try:
         source = place.read_bytes()
     except OSError as error:
-        raise ValueError(f"{place.name}: cannot be read: {error.strerror}") from error
+        name = place.name or str(place)
+        raise ValueError(f"{name}: cannot be read: {error.strerror}") from error
     with _located(place):
         names = _run(place, source)
         return _problem_of(names)

@@ -1,5 +1,6 @@
 """A problem made of a user's torch function."""
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,8 +39,9 @@ class FunctionProblem(Problem):
             start: (dim,), where run 0 starts.
 
         Raises:
-            ValueError: a function that cannot be evaluated or differentiated, or returns anything
-                but one number; or arguments that do not fit together.
+            ValueError: a function that cannot be evaluated or differentiated, returns anything but
+                one real number, or another one at every call; or arguments that do not fit
+                together.
         """
         self.function = function
         self._layout = Layout.of({"x": (_check_dim(dim),)})
@@ -103,8 +105,10 @@ def _check_window(window: Window, dim: int) -> tuple[tuple[float, float], ...]:
         pairs = tuple((float(low), float(high)) for low, high in window)
     except (TypeError, ValueError) as error:
         raise ValueError(f"window = {window!r}: (low, high) pairs are needed") from error
-    if len(pairs) != dim or not all(low < high for low, high in pairs):
-        raise ValueError(f"window = {window!r}: {dim} pairs (low, high) with low < high are needed")
+    if len(pairs) != dim or not all(-math.inf < a < b < math.inf for a, b in pairs):
+        raise ValueError(
+            f"window = {window!r}: {dim} finite pairs (low, high), low < high, are needed"
+        )
     return pairs
 
 
@@ -129,11 +133,13 @@ def _check_function(function: Function, points: torch.Tensor) -> list[torch.dtyp
     """
     name = getattr(function, "__name__", "the function")
     values: dict[torch.dtype, Any] = {}
-    for dtype in (torch.float64, torch.float32):
-        try:
-            values[dtype] = function(points[0].to(dtype, copy=True).requires_grad_())
-        except Exception as error:
-            trouble = error
+    with torch.random.fork_rng(devices=[]):
+        for dtype in (torch.float64, torch.float32):
+            try:
+                values[dtype] = function(points[0].to(dtype, copy=True).requires_grad_())
+                again = function(points[0].to(dtype, copy=True))
+            except Exception as error:
+                trouble = error
     if not values:
         line = f"{type(trouble).__name__}: {trouble}".splitlines()[0]
         raise ValueError(
@@ -144,11 +150,18 @@ def _check_function(function: Function, points: torch.Tensor) -> list[torch.dtyp
             shape = f"a tensor of shape {tuple(getattr(value, 'shape', ()))}"
             what = shape if isinstance(value, torch.Tensor) else type(value).__name__
             raise ValueError(f"{name} returned {what}; a torch scalar (no axes) is needed")
+        if value.is_complex():
+            raise ValueError(f"{name} returned a complex number; a real one is needed")
         if not value.requires_grad:
             raise ValueError(
                 f"the value of {name} does not depend on its argument in a way that torch can "
                 "differentiate (numpy, .item() and .detach() break the chain)"
             )
+    if not torch.allclose(list(values.values())[-1], again, rtol=1e-4, equal_nan=True):
+        raise ValueError(
+            f"{name} returns another value at every call, and no run could be repeated: "
+            "draw what is random once, outside of it"
+        )
     return list(values)
 
 

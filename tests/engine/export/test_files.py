@@ -51,9 +51,10 @@ def test_the_systems_words_become_one_sentence(tmp_path):
 
 
 def test_names_become_safe_and_stay_apart():
-    names = ["SGD", "sgd", "a/b", "a:b", "adam~2", "..", "η"]
+    names = ["SGD", "sgd", "a/b", "a:b", "adam~2", "..", "η", "η" * 300, "η" * 301]
     found = file_names(names)
     assert found["SGD"] == "SGD"
     assert found["adam~2"] == "adam~2"
     assert not any(set(name) & set('/\\:*?"<>|') for name in found.values())
+    assert all(len(name.encode()) < 240 for name in found.values())
     assert len({name.lower() for name in found.values()}) == len(names)

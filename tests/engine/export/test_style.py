@@ -17,6 +17,21 @@ def test_an_unknown_theme_is_named():
         Style("drak")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"dpi": 0}, "dpi = 0 is not allowed: at least 10"),
+        ({"dpi": math.nan}, "dpi = nan: a whole number is needed"),
+        ({"size": (4, 1e9)}, "size = 1000000000 is not allowed: .* at most 50"),
+        ({"size": (4,)}, "width and height are needed"),
+        ({"size": 4}, "a list is needed"),
+    ],
+)
+def test_sizes_that_make_no_figure(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Style(**wrong)
+
+
 def test_size_and_resolution():
     figure = Style(size=(4, 3), dpi=50).figure((9, 9))
     assert figure.canvas.get_width_height() == (200, 150)
