@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -32,11 +32,17 @@ class Finding(NamedTuple):
 def doctor() -> int:
     """Print the report; 0 if the lab is usable here, with or without a window."""
     findings = report()
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        mark = "!" if finding.problem else " "
-        print(f"{mark} {finding.name:<{width}}  {finding.value}")
+    print(as_text(findings))
     return 1 if any(finding.problem for finding in findings) else 0
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """The report in two columns, one line a finding; problems are marked."""
+    width = max(len(finding.name) for finding in findings)
+    return "\n".join(
+        f"{'!' if finding.problem else ' '} {finding.name:<{width}}  {finding.value}"
+        for finding in findings
+    )
 
 
 def report(

@@ -19,8 +19,8 @@ GAP = 8
 def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     """Put all docks where they belong."""
     for dock in docks.values():
+        dock.setFloating(False)  # while it is still the window's, or it stays a window of its own
         window.removeDockWidget(dock)
-        dock.setFloating(False)
     area = Qt.DockWidgetArea.LeftDockWidgetArea
     window.addDockWidget(area, docks["experiment"])
     for left, right in (("experiment", "landscape"), ("landscape", "loss")):

@@ -85,6 +85,9 @@ class User:
     # -- hands ---------------------------------------------------------------------------------
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE, *, look: int = 2) -> None:
+        if QApplication.activeWindow() is None:  # a window that went took the focus with it
+            self.window.activateWindow()
+            assert QTest.qWaitForWindowActive(self.window, PATIENCE)
         QTest.keyClick(QApplication.focusWidget() or self.window, key, modifiers)
         self.look(look)
 
@@ -117,7 +120,6 @@ class User:
         finder = QApplication.activePopupWidget()
         QTest.keyClicks(finder._line, text)
         QTest.keyClick(finder._line, Qt.Key.Key_Return)
-        self.window.activateWindow()  # a desktop does that by itself when a popup goes
         self.settle()
 
     def problem(self, text: str) -> None:

@@ -39,9 +39,9 @@ class HelpCommands(QObject):
     @Slot()
     def system(self) -> None:
         """Versions, device, threads, OpenGL."""
-        from lab.doctor import report
+        from lab.doctor import as_text, report
 
-        details_box("This machine", report(), self._window).open()
+        details_box("This machine", as_text(report()), self._window).open()
 
     @Slot()
     def about(self) -> None:

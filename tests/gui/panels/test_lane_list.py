@@ -155,7 +155,6 @@ def test_a_lane_is_taken_out_and_comes_back(user):
     user.key(Qt.Key.Key_Space)  # nothing to play: something to add
     assert not user.frame.playing
     QApplication.activePopupWidget().close()
-    user.window.activateWindow()
     for _ in range(3):
         user.undo()
     assert set(user.cards) == {"SGD", "Momentum", "Adam"}
