@@ -1,4 +1,4 @@
-"""The whole window, mostly with the engine on its own thread: closed in mid-run, with bad models."""
+"""The whole window, mostly with the engine on its own thread: closed in mid-run, bad models."""
 
 import gc
 import os
