@@ -9,6 +9,7 @@ from lab.palette import DARK, LIGHT, Theme, mixed
 
 TEXT_POINTS = 13  # pixels
 CAPTION_POINTS = 11
+SYMBOL = 0.85  # accent in the colour of symbols; the rest is text, so that they can be read
 
 
 def system_theme() -> Theme:
@@ -82,11 +83,13 @@ def _palette(theme: Theme) -> QPalette:
 def _style_sheet(t: Theme) -> str:
     hover = mixed(t.text, t.field, 0.08)
     pressed = mixed(t.accent, t.field, 0.25)
+    symbol = mixed(t.accent, t.text, SYMBOL)
     faint = mixed(t.muted, t.card, 0.35)
     chevron = asset("icons/chevron-field.svg").as_posix()
     check = asset("icons/check-field.svg").as_posix()
     return f"""
-QMainWindow, QDialog {{ background: {t.window}; }}
+QMainWindow {{ background: {t.window}; }}
+QDialog {{ background: {t.card}; }}
 QMainWindow::separator {{ background: {t.window}; width: 8px; height: 8px; }}
 QToolTip {{ background: {t.card}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
 
@@ -114,7 +117,7 @@ QToolBar {{ background: {t.window}; border: none; }}
 #title {{ font-weight: 600; }}
 #muted, #state {{ color: {t.muted}; font-size: {CAPTION_POINTS}px; }}
 #section {{ color: {t.muted}; font-size: {CAPTION_POINTS}px; }}
-#symbol {{ color: {t.accent}; font-style: italic; }}
+#symbol {{ color: {symbol}; font-style: italic; }}
 #warning {{ color: {t.warning}; font-size: {CAPTION_POINTS}px; }}
 
 QScrollArea, #bare {{ background: transparent; border: none; }}

@@ -1,0 +1,39 @@
+"""Three columns, the landscape in the middle as large as possible."""
+
+import itertools
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from lab.gui import layout
+
+
+@pytest.mark.parametrize("size", [(1600, 980), (1280, 800), (2560, 1400)])
+def test_columns_and_rows(window, size):
+    window.resize(*size)
+    QApplication.processEvents()
+    layout.arrange(window, window.docks)
+    QApplication.processEvents()
+    docks, width = window.docks, window.width()
+    left, middle = docks["experiment"].geometry(), docks["landscape"].geometry()
+    column = [docks[name].geometry() for name in layout.RIGHT]
+    assert left.right() < middle.left() < middle.right() < column[0].left()
+    assert left.width() == pytest.approx(layout.LEFT_WIDTH, abs=12)
+    assert len({box.left() for box in column}) == len({box.width() for box in column}) == 1
+    heights = [box.height() for box in column]
+    assert max(heights) - min(heights) <= 6
+    assert all(a.bottom() < b.top() for a, b in itertools.pairwise(column))
+    numbers = docks["numbers"].geometry()
+    assert numbers.left() == middle.left()
+    assert numbers.top() > middle.bottom()
+    assert middle.width() > 0.4 * width
+    assert left.left() == layout.GAP
+    assert width - 1 - column[0].right() == layout.GAP
+
+
+def test_toolbars_that_are_margins_cannot_be_hidden(window):
+    menu = window.createPopupMenu()
+    shown = [action for action in menu.actions() if action.isVisible()]
+    names = {action.text() for action in shown if not action.isSeparator()}
+    assert "" not in names
+    menu.deleteLater()
