@@ -62,7 +62,8 @@ def test_each_panel_is_exported_alone(run, tmp_path):
         press(box, "Export")
         run.until(lambda box=box: not box.isVisible())
         paths = list((tmp_path / name).iterdir())
-        assert all(name in path.name and path.suffix == ".svg" for path in paths)
+        assert paths
+        assert all(path.suffix == ".svg" for path in paths)
         assert all("<svg" in path.read_text(encoding="utf-8") for path in paths)
         assert f"into {tmp_path / name}" in run.notices[-1]
 

@@ -27,7 +27,8 @@ def finder(qtbot, dressed):
     made.taken = []
     made.chosen.connect(made.taken.append)
     made.show_over(window)
-    return made  # it goes with the window
+    yield made
+    window.close()  # and the finder with it
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""What the engine says becomes a sentence."""
+
+from types import SimpleNamespace
+
+import pytest
+from PySide6.QtCore import QObject
+
+from lab.engine.messages import Command, Happened
+from lab.gui.bridge import Bridge
+from lab.gui.reports import Reports
+from tests.gui.test_bridge import Script
+
+
+class Sentences(QObject):
+    """Takes the place of the notices."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = []
+
+    def info(self, text):
+        self.said.append(("info", text))
+
+    def error(self, text, details=""):
+        self.said.append(("error", text, details))
+
+
+@pytest.fixture
+def reports(qapp):
+    bridge, notices = Bridge(Script()), Sentences()
+    return Reports(bridge, notices, bridge)
+
+
+def test_refusals_and_troubles_are_errors_with_details(reports):
+    reports._bridge.refused.emit(Happened("refused", Command("open"), "no such file", "trace"))
+    reports._bridge.trouble.emit("the disk is full", "trace")
+    assert reports._notices.said == [
+        ("error", "no such file", "trace"),
+        ("error", "the disk is full", "trace"),
+    ]
+
+
+def test_only_answers_that_say_something_are_told(reports):
+    for name, value in (("open", ""), ("open", "left out: newton"), ("save", "anything")):
+        reports._bridge.answered.emit(Happened("done", Command(name), value))
+    assert reports._notices.said == [("info", "left out: newton")]
+
+
+def test_lanes_that_fail_or_diverge(reports):
+    lost = SimpleNamespace(step=12)
+    records = {
+        "sgd": SimpleNamespace(runs=1, diverged={0: lost}),
+        "adam": SimpleNamespace(runs=9, diverged={2: lost, 5: SimpleNamespace(step=7)}),
+    }
+    recording = SimpleNamespace(lane=records.__getitem__)
+    reports._bridge.frame = reports._bridge.frame._replace(recording=recording)
+    for kind, lane, data in (
+        ("knob", "sgd", {"lr": 1.0}),
+        ("diverged", "sgd", {"run": 0}),
+        ("diverged", "adam", {"run": 5}),
+        ("failed", "sgd", {"message": "out of memory", "details": "trace"}),
+        ("failed", "", {"measurement": "roughness", "message": "no", "details": "trace"}),
+    ):
+        event = SimpleNamespace(kind=kind, lane=lane, data=data, step=12)
+        reports._bridge.event_happened.emit(event)
+    assert reports._notices.said == [
+        ("info", "sgd diverged at step 12"),
+        ("info", "adam: 2 of 9 runs diverged, from step 7"),
+        ("error", "sgd: out of memory", "trace"),
+        ("error", "roughness: no", "trace"),
+    ]
