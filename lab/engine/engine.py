@@ -14,7 +14,7 @@ from lab.engine.messages import Command, Frame, Happened, JobState, Partial, Tro
 from lab.engine.playhead import Meter, PlayHead
 from lab.engine.shelf import Shelf
 
-SLICE = 0.005  # seconds of stepping, or of measuring, between two looks at the commands
+SLICE = 0.002  # seconds of stepping, or of measuring, between two looks at the commands
 
 
 class Engine:

@@ -5,7 +5,7 @@
 A program of its own, so that nothing of a test runner is in the way of the frames. Prints JSON:
 
 - `frames`: milliseconds between the ends of successive frames. A frame ends when a tick of the
-  bridge was dealt with and everything that it marked has been painted.
+  bridge was dealt with and nothing that it marked is left to be painted.
 - `pauses`: milliseconds from when Space was due to be pressed until the window has a frame of the
   engine that says that nothing plays.
 - `steps`: steps made while frames were timed, and `seconds`, how long that was.
@@ -44,37 +44,14 @@ def main() -> int:
 
 def watch(experiment: Path, seconds: float, pauses: int) -> dict[str, Any]:
     """Play an experiment and time frames, then pauses."""
-    from PySide6.QtCore import QEvent, QObject, QTimer, Slot
+    from PySide6.QtCore import QObject, QTimer, Slot
     from PySide6.QtTest import QTest
 
-    from lab.engine.worker import Worker
-    from lab.gui import app as lab_app
-    from lab.gui.autosave import Autosave
-    from lab.gui.settings import Settings
-    from lab.gui.window import Window
+    from lab.gui.app import application, new_window
 
-    class WatchedWindow(Window):
-        """Notes when a frame has ended."""
-
-        tick_ended = 0.0
-        painted = 0.0
-        ends: list[float]
-
-        def event(self, event: QEvent) -> bool:
-            done = super().event(event)
-            if event.type() == QEvent.Type.UpdateRequest and self.painted < self.tick_ended:
-                self.painted = time.perf_counter()
-            return done
-
-        @Slot(int)
-        def end_tick(self, count: int) -> None:
-            self.ends.append(max(self.tick_ended, self.painted))
-            self.tick_ended = time.perf_counter()
-
-    app = lab_app.application()
-    window = WatchedWindow(Worker(), Settings(), Autosave())
-    window.ends = []
-    window.bridge.tick.connect(window.end_tick)
+    app, window = application(), new_window()
+    ends: list[float] = []
+    window.bridge.drawn.connect(lambda: ends.append(time.perf_counter()))
     window.show()
     window.start(str(experiment))
     bridge = window.bridge
@@ -111,16 +88,16 @@ def watch(experiment: Path, seconds: float, pauses: int) -> dict[str, Any]:
     def press_space() -> None:
         QTest.keyClick(window, " ")
 
-    until(lambda: bridge.frame.recording is not None and bridge.frame.job is None)
+    until(lambda: bridge.frame.recording is not None)
     bridge.post("speed", float("inf"))
     press_space()
     until(lambda: bridge.frame.playing)
     rest(WARM_UP)
-    window.ends.clear()
+    ends.clear()
     begin, first = time.perf_counter(), bridge.frame.head
     rest(seconds)
     steps, lasted = bridge.frame.head - first, time.perf_counter() - begin
-    ends = window.ends[1:]
+    frames = [1000 * (after - before) for before, after in itertools.pairwise(ends)]
     visible = [name for name, view in window.views.items() if view.isVisible()]
     assert bridge.frame.playing
     chance, answers = random.Random(0), []
@@ -135,7 +112,7 @@ def watch(experiment: Path, seconds: float, pauses: int) -> dict[str, Any]:
     size = [window.width(), window.height()]
     window.close()
     return {
-        "frames": [1000 * (b - a) for a, b in itertools.pairwise(ends)],
+        "frames": frames,
         "pauses": answers,
         "steps": steps,
         "seconds": lasted,

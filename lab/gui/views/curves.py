@@ -1,5 +1,7 @@
 """Curves along the run: the loss of all lanes, against steps, gradient evaluations or seconds."""
 
+from typing import Any
+
 import numpy as np
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QAction, QActionGroup
@@ -17,6 +19,7 @@ from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
 DEEPEST = 20.0  # decades below the highest value that are worth showing
+FEW = 4  # lanes that are all looked at in every frame
 HIGHEST = 4.0  # decades above the start to which a diverging lane is followed
 BAND_ROOM = 1.0  # decades by which a band may widen the axis
 
@@ -30,7 +33,6 @@ class Curves(View):
     name = "loss"
     title = "Loss"
     export_name = "loss"
-    every = 2
 
     def __init__(self, bridge: Bridge, state: ViewState):
         """Begin empty."""
@@ -42,7 +44,9 @@ class Curves(View):
         inside.addWidget(self._plot)
         self._lines = Polylines()
         self._plot.addItem(self._lines, ignoreBounds=True)
+        self._half = 0  # of many lanes, those that are looked at next
         self._bands: list[Band] = []
+        self._banded: list[Curve | None] = []  # what each band was made of
         self._named: tuple = (None,)  # what the legend was made of
         self._kept: dict[str, LaneCurve] = {}
         self._drawn_curves: dict[str, Curve] = {}  # on the plot's axes
@@ -60,8 +64,16 @@ class Curves(View):
         super().set_theme(theme)
         self._plot.set_theme(theme)
 
+    def signature(self) -> Any:
+        """Also whether the run plays: when it stops, every lane is drawn as it is."""
+        return super().signature(), self.bridge.frame.playing
+
     def draw(self) -> None:
-        """Draw all visible lanes up to their heads, and the cursor line."""
+        """Draw all visible lanes up to their heads, and the cursor line.
+
+        Of many lanes that grow, every second one is looked at each time: no frame is then much
+        slower than others.
+        """
         lanes = self.lanes()
         self._drawn_curves = self._read_curves([name for _, name in lanes])
         colours = [self.theme.lane(place) for place, _ in lanes]
@@ -80,14 +92,18 @@ class Curves(View):
         """The curves of lanes on the plot's axes; one that grew most is settled each time."""
         self._kept = {name: self._lane_curve(name) for name in lanes}
         longest = max((kept.tail for kept in self._kept.values()), default=0)
-        pixel, found = self._plot.pixel_width(), {}
-        for name, kept in self._kept.items():
+        pixel = self._plot.pixel_width()
+        halves = self.bridge.frame.playing and len(lanes) > FEW
+        self._half = 1 - self._half
+        for place, kept in enumerate(self._kept.values()):
+            if halves and place % 2 == self._half and kept.latest is not None:
+                continue
             settle = kept.tail == longest > TAIL
             longest = 0 if settle else longest
-            found[name] = kept.read(pixel, settle=settle)
+            kept.read(pixel, settle=settle)
         log = self._wants_log and not any(kept.negative for kept in self._kept.values())
         if log == self._log:
-            return found
+            return {name: kept.latest for name, kept in self._kept.items()}
         self._log = log
         self._plot.getPlotItem().getAxis("left").setLogMode(log)
         self._say()
@@ -111,11 +127,16 @@ class Curves(View):
         while len(self._bands) < len(wide):
             self._bands.append(Band(self.theme.lane(0)))
             self._plot.addItem(self._bands[-1], ignoreBounds=True)
-        for band, (curve, colour) in zip(self._bands, wide, strict=False):
+            self._banded.append(None)
+        for place, (band, (curve, colour)) in enumerate(zip(self._bands, wide, strict=False)):
             band.set_colour(colour)
-            band.set_data(curve.steps, curve.low, curve.high)
-        for band in self._bands[len(wide) :]:
-            band.clear()
+            if self._banded[place] is not curve:
+                self._banded[place] = curve
+                band.set_data(curve.steps, curve.low, curve.high)
+        for place in range(len(wide), len(self._bands)):
+            if self._banded[place] is not None:
+                self._banded[place] = None
+                self._bands[place].clear()
 
     def _name_lanes(self, lanes: list[tuple[int, str]], colours: list[str]) -> None:
         """The legend, if anything in it may be new."""

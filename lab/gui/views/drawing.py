@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QPen
 
 from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.gui.views.bands import Band
+from lab.gui.views.dots import Dots
+from lab.gui.views.stroke import Stroke
 from lab.palette import BAND_OPACITY
 
 
@@ -68,14 +70,14 @@ class Drawing:
             dashed: whether it is dashed.
             smooth: whether its edges are; it is then some times slower.
         """
-        item = self._item("line", key, lambda: pg.PlotCurveItem(connect="finite"))
-        look = (colour, width, opacity, dashed)
+        item = self._item("line", key, Stroke)
+        look = (colour, width, opacity, dashed, smooth)
         if self._looks.get(("line", key)) != look:
             self._looks["line", key] = look
             style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-            item.setPen(pg.mkPen(tinted(colour, opacity), width=width, style=style))
-        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        item.setData(x, y, connect="finite", antialias=smooth and not dashed)
+            pen = QPen(tinted(colour, opacity), width, style)
+            item.set_look(pen, smooth=smooth and not dashed)
+        item.setData(np.asarray(x), np.asarray(y))
 
     def band(
         self,
@@ -93,14 +95,7 @@ class Drawing:
 
     def dots(self, key: Any, spots: list[tuple[float, float, str]], size: int = 7) -> None:
         """Discs, each with its x, y and colour."""
-        item = self._item("dots", key, lambda: pg.ScatterPlotItem(pxMode=True, antialias=True))
-        item.setData(
-            [
-                {"pos": (x, y), "brush": pg.mkBrush(colour), "pen": None, "size": size}
-                for x, y, colour in spots
-                if np.isfinite(x) and np.isfinite(y)
-            ]
-        )
+        self._item("dots", key, Dots).set_spots(spots, size)
 
     def arrow(self, key: Any, x: float, y: float, colour: str, *, up: bool) -> None:
         """The head of an upright arrow, its tip at a point."""
@@ -144,7 +139,8 @@ class Drawing:
     def fade(self, opacity: float) -> None:
         """Let everything fade, because it is not new any more."""
         for item in self._items.values():
-            item.setOpacity(opacity)
+            if item.opacity() != opacity:
+                item.setOpacity(opacity)
 
     def _item(self, kind: str, key: Any, make: Any) -> Any:
         place = (kind, key)

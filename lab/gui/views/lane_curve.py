@@ -16,6 +16,7 @@ class LaneCurve:
     """A quantity of a lane on the axes of a plot.
 
     Attributes:
+        latest: the curve as it was read the last time; None before the first.
         negative: whether there was a value below 0, which has no logarithm.
     """
 
@@ -28,6 +29,7 @@ class LaneCurve:
             column: what it is drawn against; empty for the step.
             log: whether the y axis is logarithmic, in decades.
         """
+        self.latest: Curve | None = None
         self.negative = False
         self._what = (record, quantity, column, log)
         self._record, self._quantity, self._column, self._log = self._what
@@ -44,26 +46,22 @@ class LaneCurve:
         """How many rows are read again each time."""
         return self._record.head + 1 - self._end
 
-    def read(self, pixel: float, *, settle: bool = False) -> Curve:
-        """The curve up to the head.
+    def read(self, pixel: float, *, settle: bool = False) -> None:
+        """Bring the curve up to the head.
 
         Args:
             pixel: width of a pixel in units of the x axis.
             settle: whether to keep all of it, so that the tail is short again. That takes ten
                 times as long; it is done without being asked for where the pixels have quite
                 another width, or the tail is very long.
-
-        Returns:
-            The curve, with gaps where a value has no place on the axis.
         """
         zoomed = not 0.7 * self._pixel < pixel < 1.4 * self._pixel
         if self._kept is None or settle or zoomed or self.tail > 4 * TAIL:
             self._kept, self._pixel = thinned(self._part(0, KNOTS), pixel), pixel
             self._end = self._record.head + 1
-            return self._kept
-        if not self.tail:
-            return self._kept
-        return joined([self._kept, self._part(self._end, 2)])
+            self.latest = self._kept
+        elif self.tail:
+            self.latest = joined([self._kept, self._part(self._end, 2)])
 
     def along(self, steps: np.ndarray, knots: int = KNOTS) -> np.ndarray:
         """Where steps lie on the x axis."""
@@ -74,7 +72,7 @@ class LaneCurve:
         return np.interp(steps, steps[known], [float(np.max(row)) for _, row in found])
 
     def _part(self, start: int, knots: int) -> Curve:
-        """The stretch from a step to the head, on the plot's axes."""
+        """The stretch from a step to the head, on the plot's axes; gaps where that fails."""
         curve = self._record.curve(self._quantity, start, self._record.head + 1, POINTS)
         values = np.stack(curve[1:], dtype=np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):

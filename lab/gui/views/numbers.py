@@ -28,7 +28,7 @@ class Numbers(View):
     name = "numbers"
     title = "Numbers"
     export_name = ""
-    every = 8
+    every = 16
 
     def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
         """Begin empty."""

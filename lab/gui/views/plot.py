@@ -15,6 +15,7 @@ from lab.palette import DARK, Theme, rgb
 
 RANGE_MS = 200  # ranges change at most five times a second
 EASE = 0.6  # part of the way to its goal that a range goes each time
+NEAR = 0.01  # part of a range by which it may be off its goal; to draw its axis anew takes long
 LEFT_WIDTH = 60  # of the left axis, the same in all plots, so that their time axes are aligned
 BOTTOM_HEIGHT = 34
 SHORTEST_AXIS = 40  # steps that a time axis shows at least
@@ -157,9 +158,9 @@ class Plot(pg.PlotWidget):
         self._go(goal if whole else now + EASE * (goal - now))
 
     def _is_there(self) -> bool:
-        """Whether the ranges are what they are to be, up to rounding."""
+        """Whether the ranges are what they are to be, up to what nobody sees."""
         span = np.ptp(self._goal, axis=1, keepdims=True)
-        return bool((np.abs(self._ranges() - self._goal) <= 1e-6 * span).all())
+        return bool((np.abs(self._ranges() - self._goal) <= NEAR * span).all())
 
     def _go(self, ranges: np.ndarray) -> None:
         """Change the ranges; the next change comes with the timer."""

@@ -10,7 +10,7 @@ from pyqtgraph.Qt.internals import PrimitiveArray
 from PySide6.QtCore import QLineF
 from PySide6.QtGui import QPainter, QPixmap, QTransform
 
-_FAR = 4096.0  # pixels; beyond this from the picture's corner lines are cut off
+FAR = 4096.0  # pixels; beyond this from the picture's corner lines are cut off
 
 
 def to_pixels(transform: QTransform, points: np.ndarray) -> np.ndarray:
@@ -46,13 +46,13 @@ def draw_line(painter: QPainter, points: np.ndarray) -> None:
 
     This is the fastest way for a pen one pixel wide, and the slowest for a wider one.
     """
-    x, y = np.clip(points, -_FAR, _FAR).T
+    x, y = np.clip(points, -FAR, FAR).T
     painter.drawPath(pg.arrayToQPath(x, y, connect="finite"))
 
 
 def draw_stamps(painter: QPainter, points: np.ndarray, stamp: QPixmap) -> None:
     """Draw a small picture at each of the points (n, 2), its middle there."""
-    near = np.abs(points).max(axis=1, initial=0) < _FAR  # false for what is not a number
+    near = np.abs(points).max(axis=1, initial=0) < FAR  # false for what is not a number
     points = points[near]
     if not len(points):
         return
@@ -71,17 +71,17 @@ def within(segments: np.ndarray) -> np.ndarray:
     After Liang and Barsky 1984, "A new concept and method for line clipping".
     """
     segments = segments[np.isfinite(segments).all(axis=1)]
-    if not len(segments) or np.abs(segments).max() < _FAR:
+    if not len(segments) or np.abs(segments).max() < FAR:
         return segments
     start, step = segments[:, :2], segments[:, 2:] - segments[:, :2]
     enter, leave = np.zeros(len(segments)), np.ones(len(segments))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for edge in (-_FAR, _FAR):
+        for edge in (-FAR, FAR):
             at = (edge - start) / step  # (n, 2), inf or nan where a segment is parallel to an edge
             inwards = step * edge < 0
             enter = np.fmax(enter, np.where(inwards, at, 0.0).max(axis=1))
             leave = np.fmin(leave, np.where(inwards | (step == 0), 1.0, at).min(axis=1))
-        outside = ((step == 0) & (np.abs(start) > _FAR)).any(axis=1)
+        outside = ((step == 0) & (np.abs(start) > FAR)).any(axis=1)
         kept = (enter <= leave) & ~outside
         ends = start[kept, None] + step[kept, None] * np.stack([enter, leave], 1)[kept, :, None]
     return ends.reshape(-1, 4)

@@ -77,14 +77,14 @@ def test_dots_stand_where_the_cursor_is(plot):
     for step, values in ((0, [1, 7]), (19, [2, 8]), (99, [3, 8])):
         plot.show_cursor(step)
         dots = plot._heads._items["dots", "heads"]
-        assert sorted(point.pos().y() for point in dots.points()) == values
+        assert sorted(y for _, y, _ in dots.spots) == values
 
 
 def test_one_measurement_is_a_dot(plot):
     plot.show_tracks([track([4.0])], 40)
     plot.show_cursor(0)
     QApplication.processEvents()
-    assert len(plot._heads._items["dots", "heads"].points()) == 1
+    assert len(plot._heads._items["dots", "heads"].spots) == 1
 
 
 def test_long_ones_are_thinned_and_keep_their_peaks(plot):

@@ -1,0 +1,49 @@
+"""Discs of some pixels on a plot, as one item that is cheap to change."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from lab.gui.views.strokes import FAR, to_pixels
+
+
+class Dots(pg.UIGraphicsItem):
+    """Discs, each with its own colour.
+
+    Attributes:
+        spots: x, y and colour of each.
+    """
+
+    def __init__(self):
+        """Begin without any."""
+        super().__init__()
+        self.spots: Sequence[tuple[float, float, str]] = ()
+        self._size = 7
+
+    def set_spots(self, spots: Sequence[tuple[float, float, str]], size: int) -> None:
+        """Draw these discs, all of one diameter in pixels; not those that are not finite."""
+        self.spots = [spot for spot in spots if np.isfinite(spot[:2]).all()]
+        self._size = size
+        self.update()
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """Draw them."""
+        if not self.spots:
+            return
+        points = to_pixels(painter.worldTransform(), np.array([spot[:2] for spot in self.spots]))
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        radius = self._size / 2
+        for (x, y), (_, _, colour) in zip(points.tolist(), self.spots, strict=True):
+            if max(abs(x), abs(y)) < FAR:
+                painter.setBrush(QColor(colour))
+                painter.drawEllipse(QPointF(x, y), radius, radius)
+        painter.restore()
