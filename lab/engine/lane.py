@@ -264,9 +264,10 @@ class RunningLane:
         # NaN compares false, so "not small" is also "not finite"
         useless = ~(np.abs(loss) < EXPLODED_LOSS)
         useless |= ~(np.abs(theta).max(axis=2) < EXPLODED_THETA)
-        for run in np.flatnonzero(useless.any(axis=0)).tolist():
+        runs = np.flatnonzero(useless.any(axis=0)).tolist()
+        found = sorted((int(useless[:, run].argmax()), run) for run in runs)
+        for row, run in found:  # in the order of steps, however long a block is
             if run not in self.diverged:
-                row = int(useless[:, run].argmax())
                 self.diverged[run] = Divergence(first + row, float(loss[row, run]))
         for run, divergence in self.diverged.items():
             blank = max(0, divergence.step + 1 - first)
