@@ -240,7 +240,13 @@ def reader(kind: str) -> Callable[[Callable], Callable]:
 
 
 def catalogue(kind: str) -> Mapping[str, Entry]:
-    """All entries of a kind: "problem", "loss", "optimizer" or "probe".
+    """All entries of a kind.
+
+    Args:
+        kind: "problem", "loss", "optimizer" or "probe".
+
+    Returns:
+        Name -> entry, in the order in which they are listed.
 
     Raises:
         ValueError: no such kind.

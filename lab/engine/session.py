@@ -32,7 +32,12 @@ WAITING = 8  # planned measurements that may wait before stepping waits for them
 
 
 class Session:
-    """An experiment at work."""
+    """An experiment at work: its lanes step, its probes measure, its recording grows.
+
+    Single-threaded: the one thread that made it calls it. `advance` steps and `jobs` measures, a
+    slice at a time; `run` does both to the end. The commands (`set_knob`, `branch`, `add_lane`,
+    ...) may come between any two steps, and `experiment` always says what was done in the end.
+    """
 
     def __init__(
         self,

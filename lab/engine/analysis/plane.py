@@ -128,6 +128,13 @@ class Plane:
 def native_plane(problem: Problem, like: torch.Tensor | None = None) -> Plane:
     """The plane of a problem of two variables: its coordinates are the variables.
 
+    Args:
+        problem: of two variables.
+        like: a tensor whose precision and device the plane takes; float64 on the CPU if not given.
+
+    Returns:
+        The plane, centred at the origin.
+
     Raises:
         ValueError: another number of variables.
     """
@@ -155,6 +162,9 @@ def random_plane(
         bias: see `directions.normalized`.
         seed: of the directions.
 
+    Returns:
+        The plane; its directions are as long as the scaling makes them.
+
     Raises:
         ValueError: a centre of another length, an unknown word, or a problem of one parameter.
     """
@@ -170,6 +180,15 @@ def given_plane(
     problem: Problem, center: Any, directions: Any, normalize: str | None = None
 ) -> Plane:
     """A plane along two given directions.
+
+    Args:
+        problem: whose parameters.
+        center: (dim,).
+        directions: two of length dim.
+        normalize: see `directions.normalized`; as they are if not given.
+
+    Returns:
+        The plane.
 
     Raises:
         ValueError: not two directions, or two that are parallel, zero or not finite.
@@ -236,6 +255,15 @@ def plane_through(problem: Problem, a: Any, b: Any, c: Any) -> Plane:
 
     Source: Garipov et al. 2018, "Loss surfaces, mode connectivity and fast ensembling of DNNs",
     section 3 (u = b - a; v = c - a less its part along u; both of unit length).
+
+    Args:
+        problem: whose parameters.
+        a: (dim,), the centre.
+        b: (dim,), on the first axis.
+        c: (dim,).
+
+    Returns:
+        The plane; its coordinates are distances in parameter space.
 
     Raises:
         ValueError: points of another length, or points that lie on one line.
