@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from lab.engine.knobs import KnobField
 from lab.gui.panels.knob_rows import KnobRow, row_of
+from lab.gui.panels.section import Elided
 
+NAME_WIDTH = 100  # pixels; longer names are cut, so that slider and number have room
 _WORDS = {"lr": "learning rate", "eps": "epsilon", "beta1": "beta 1", "beta2": "beta 2"}
 
 
@@ -41,14 +43,21 @@ class KnobForm(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(2, 1)
+        words = [_WORDS.get(item.name, item.name.replace("_", " ")) for item in fields]
+        wide = [self.fontMetrics().horizontalAdvance(word) + 1 for word in words]
         self._rows: dict[str, KnobRow] = {}
         for number, field in enumerate(fields):
             row = self._rows[field.name] = row_of(field, self, sweeps=sweeps)
             symbol = QLabel(field.knob.symbol, self, objectName="symbol")
             symbol.setFixedWidth(18 if any(item.knob.symbol for item in fields) else 0)
-            name = QLabel(_WORDS.get(field.name, field.name.replace("_", " ")), self)
+            name = Elided(self)
+            name.setText(words[number])
+            name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+            name.setFixedWidth(min(max(wide), NAME_WIDTH))
             for widget in (symbol, name, row):
                 widget.setToolTip(row.help_text)
+            if wide[number] > NAME_WIDTH:
+                name.setToolTip(f"{words[number]}: {row.help_text}")
             grid.addWidget(symbol, number, 0)
             grid.addWidget(name, number, 1)
             grid.addWidget(row, number, 2)

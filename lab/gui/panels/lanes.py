@@ -15,7 +15,10 @@ from lab.palette import Theme, mixed
 
 FIRST = 3  # knobs shown before the card is opened
 _RUNS = KnobField(
-    "runs", int, 1, Knob(1, 4096, doc="how many starts: each with its own seed, all in one batch")
+    "runs",
+    int,
+    1,
+    Knob(1, 4096, symbol="n", doc="how many starts: each with its own seed, all in one batch"),
 )
 
 
