@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from lab.engine.messages import Frame, Happened
 
-FRAME_MS = 16
+FRAME_MS = 15  # a little less than the screen takes, so that none of its frames is missed
 
 
 class Bridge(QObject):

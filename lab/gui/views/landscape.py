@@ -98,8 +98,7 @@ class Landscape(View):
             colour = self.theme.lane(place)
             single = len(at) == 1
             ink = QColor(colour) if single else tinted(colour, FAINT)
-            version = (path, path.version)
-            lines.append(Line(version, points, at, ink, 2.0 if single else 1.0))
+            lines.append(Line(path, path.version, points, at, ink, 2.0 if single else 1.0))
             if self.state.cursor or len(at) > FEW:  # else the crosses say it, and say it better
                 heads += self._heads(name, colour, at)
         self._picture.set_lines(lines, sorted(heads, key=lambda head: head.large))

@@ -23,7 +23,7 @@ class LanePath:
     """The path of one lane, growing with its record.
 
     Attributes:
-        version: changes when points are thinned; between two changes points are only added.
+        version: how often every second point was left out; else points are only added.
         behind: whether there is more on record than was read so far.
     """
 
@@ -40,6 +40,7 @@ class LanePath:
         self._room = max(64, most // record.runs)
         self._stride = 1
         self._next = 0
+        self._placed = -1, np.empty((record.runs, 2))  # where runs are at a step: the last answer
         self._steps = np.empty(0, dtype=np.int64)
         self._points = np.empty((0, record.runs, 2))
 
@@ -58,8 +59,10 @@ class LanePath:
         theta = self.record.at("theta", step)
         if theta is None:
             return np.full((self.record.runs, 2), np.nan)
-        loss = self.record.at("loss", theta[0])
-        return self.ground.place(theta[1][None], loss[1][None])[0]
+        if theta[0] != self._placed[0]:
+            loss = self.record.at("loss", theta[0])
+            self._placed = theta[0], self.ground.place(theta[1][None], loss[1][None])[0]
+        return self._placed[1]
 
     def _grow(self) -> None:
         """Read what is new, at most so much at once, and thin what is too much."""

@@ -1,6 +1,7 @@
 """A plot in the lab's style: two spines, few grid lines, ranges that ease, words over it."""
 
 import math
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,8 +62,9 @@ class Plot(pg.PlotWidget):
         self.addItem(self._cursor, ignoreBounds=True)
         self._goal: np.ndarray | None = None  # ((x low, x high), (y low, y high))
         self._free = False  # whether the user has taken the ranges into their own hands
+        self._moved = float("-inf")  # when the ranges changed last
         self._easing = QTimer(self)
-        self._easing.setInterval(RANGE_MS)
+        self._easing.setInterval(2 * RANGE_MS)  # where nothing is drawn meanwhile
         self._easing.timeout.connect(self._ease)
         self._note = _overlay(self)
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -140,7 +142,7 @@ class Plot(pg.PlotWidget):
             self._free = False
         if first or at_once:
             self._go(self._goal)
-        elif not self._easing.isActive():
+        elif not self._easing.isActive() or time.monotonic() - self._moved >= RANGE_MS / 1000:
             self._ease()
 
     @Slot()
@@ -163,7 +165,8 @@ class Plot(pg.PlotWidget):
         return bool((np.abs(self._ranges() - self._goal) <= NEAR * span).all())
 
     def _go(self, ranges: np.ndarray) -> None:
-        """Change the ranges; the next change comes with the timer."""
+        """Change the ranges. The next change comes with what is drawn next, or with the timer."""
+        self._moved = time.monotonic()
         self._easing.start()
         self.setRange(xRange=ranges[0], yRange=ranges[1], padding=0, disableAutoRange=True)
 

@@ -41,14 +41,16 @@ class Line(NamedTuple):
     """The paths of all runs of a lane.
 
     Attributes:
-        version: while it is the same, rows were only added to `points`.
+        path: what the points belong to.
+        halved: how often every second row of `points` was left out; else rows were only added.
         points: (n, runs, 2), in the units of the axes.
         head: (runs, 2), where the runs are.
         colour: with its opacity.
         width: in pixels.
     """
 
-    version: Hashable
+    path: Hashable
+    halved: int
     points: np.ndarray
     head: np.ndarray
     colour: QColor
@@ -72,7 +74,8 @@ class Trails:
             self._place = place
             self._drawn = [(line, 0) for line in self.lines]
         painter = None
-        for line, (_, count) in zip(self.lines, self._drawn, strict=True):
+        for line, (old, count) in zip(self.lines, self._drawn, strict=True):
+            count = _left(count, line.halved - old.halved)
             rows = line.points[max(0, count - 1) :]
             if len(line.points) > count and len(rows) > 1:
                 painter = painter or self._painter()
@@ -94,10 +97,11 @@ class Trails:
     def _grew(self) -> bool:
         """Whether all lines are those of the last time, with points added at most."""
         return len(self.lines) == len(self._drawn) and all(
-            line.version == old.version
+            line.path == old.path
+            and line.halved >= old.halved
             and line.colour == old.colour
             and line.width == old.width
-            and len(line.points) >= count
+            and len(line.points) >= _left(count, line.halved - old.halved)
             for line, (old, count) in zip(self.lines, self._drawn, strict=True)
         )
 
@@ -110,3 +114,8 @@ class Trails:
         # Transparent lines that cross or meet are no darker there: they replace what is below.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
         return painter
+
+
+def _left(count: int, times: int) -> int:
+    """How many of so many rows are left, at least, where every second was left out some times."""
+    return count if times == 0 else max(0, (count >> times) - 1)
