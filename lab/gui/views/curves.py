@@ -174,8 +174,8 @@ class Curves(View):
         low, high = float(np.nanmin(middles)), float(np.nanmax(middles))
         if self._log:
             begin = max(float(c.middle[np.isfinite(c.middle).argmax()]) for c in curves)
-            low = max(low, high - DEEPEST)
             high = min(high, begin + HIGHEST)
+            low = max(low, high - DEEPEST)
             near = (low - BAND_ROOM, high + BAND_ROOM)
         else:
             near = (low - (high - low) / 2, high + (high - low) / 2)

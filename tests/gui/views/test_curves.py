@@ -93,7 +93,17 @@ def test_lanes_that_are_lost_end_where_they_were_lost(desk, diverging):
     assert not np.isfinite(drawn(one, "sgd")[-1])
     assert np.isfinite(drawn(one, "adam")).all()
     low, high = one.view._plot.getPlotItem().getViewBox().viewRange()[1]
-    assert high - low < 60  # decades
+    assert low < drawn(one, "adam").min() < drawn(one, "adam").max() < high
+
+
+def test_a_loss_that_explodes_does_not_push_the_others_out(desk):
+    lanes = [lab.Lane("sgd", lr=10.0), lab.Lane("adam", lr=0.06)]
+    run = lab.run(lab.Experiment("himmelblau", lanes=lanes, steps=60))
+    one = desk(Curves)
+    one.show(run)
+    assert np.nanmax(drawn(one, "sgd")) > 20  # decades
+    low, high = one.view._plot.getPlotItem().getViewBox().viewRange()[1]
+    assert low < drawn(one, "adam").min() < drawn(one, "adam").max() < high < 10
 
 
 def test_the_mouse_reads_all_lanes(desk, surface):
