@@ -131,7 +131,7 @@ class Jobs:
             self._tell(job, error)
 
     def _tell(self, job: Job, error: Exception) -> None:
-        known = isinstance(error, ValueError) and str(error)
+        known = isinstance(error, ValueError | OSError) and str(error)
         line = str(error) if known else f"{type(error).__name__}: {error}"
         self._failed(job, line.splitlines()[0], traceback.format_exc())
 

@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_can_be_changed(run, tmp_pat
     box.choose(["toml"], str(tmp_path / "file" / "out"))
     press(box, "Export")
     run.until(lambda: box._trouble.isVisible())
-    assert str(tmp_path / "file") in box._trouble.text()
+    assert box._trouble.text().startswith(str(tmp_path / "file"))
     assert "\n" not in box._trouble.text()
     assert box.isVisible()
     assert box._go.isEnabled()
