@@ -244,10 +244,10 @@ window.start()
 since = 0.0
 def look(frame):
     global since
-    if frame.recording is not None and not frame.playing and frame.head == 0:
+    if frame.recording is not None and not window.document.stack.count():
         window.document.set_steps(10_000_000)
-        window.bridge.post("speed", float("inf"))
-        window.bridge.post("play")
+        window.transport.set_speed(float("inf"))
+        window.running.play()
     files = list(folder.glob("data/autosave/*/*.lab"))
     if files and frame.head > 0 and not since:
         since = time.monotonic()
