@@ -15,6 +15,7 @@ import tomli_w
 from lab.engine.catalogue import Choice, choose, located
 from lab.engine.knobs import Knob, check_keys, check_name, knob_fields, shown
 from lab.engine.plan import Lane, ProbePlan, free_name
+from lab.engine.plan_checks import check_lane
 
 FORMAT = 1
 LARGEST = 64 << 20  # bytes of a file that are read: a million starting points
@@ -75,11 +76,9 @@ class Experiment:
         Raises:
             ValueError: no such lane.
         """
-        for lane in self.lanes:
-            if lane.name == name:
-                return lane
-        names = ", ".join(lane.name for lane in self.lanes) or "none"
-        raise ValueError(f"no lane is called {name!r}; there are: {names}")
+        lanes = {lane.name: lane for lane in self.lanes}
+        check_lane(name, lanes)
+        return lanes[name]
 
     def without_object(self) -> "Experiment":
         """The same experiment with a problem that is a Python object replaced by its name."""

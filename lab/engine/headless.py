@@ -8,6 +8,7 @@ import torch
 
 from lab.engine.device import threads
 from lab.engine.experiment import Experiment
+from lab.engine.knobs import shown
 from lab.engine.recording import Recording
 from lab.engine.session import Session
 
@@ -37,6 +38,8 @@ def run(
         >>> rec.theta("adam").shape
         (31, 1, 2)
     """
+    if not isinstance(experiment, Experiment | str | Path):
+        raise ValueError(f"experiment = {shown(experiment)}: an Experiment or a file is needed")
     if not isinstance(experiment, Experiment):
         experiment = Experiment.load(experiment)
     with threads(torch.get_num_threads()):  # a session changes the number

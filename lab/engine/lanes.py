@@ -9,6 +9,7 @@ import torch
 from lab.engine.device import use_threads
 from lab.engine.lane import Block, LaneState, RunningLane, unpack_state
 from lab.engine.plan import Lane, lanes_needed
+from lab.engine.plan_checks import check_lane, check_step
 from lab.engine.problem import Problem
 from lab.engine.recording import LaneRecord, Recording
 from lab.engine.snapshots import Snapshot
@@ -62,11 +63,8 @@ class Lanes:
         Raises:
             ValueError: no such lane.
         """
-        record = self._recording.records.get(name)
-        if record is None or record.removed:
-            lanes = ", ".join(self._recording.lanes) or "none"
-            raise ValueError(f"no lane is called {name!r}; there are: {lanes}")
-        return record
+        check_lane(name, self._recording.lanes)
+        return self._recording.records[name]
 
     def able(self, name: str) -> RunningLane:
         """A lane that can go on.
@@ -84,7 +82,7 @@ class Lanes:
         Raises:
             ValueError: no such lane, or a step that is not on record.
         """
-        record = self._recording.lane(name).ancestor(step)
+        record = self._recording.lane(name).ancestor(check_step(step))
         if not 0 <= step <= record.head:
             raise ValueError(f"step = {step} of {name!r} is not on record: 0 to {record.head}")
         running = self._running.get(record.spec.name)

@@ -12,6 +12,7 @@ from lab.engine.knobs import check_keys, shown
 from lab.engine.plan_checks import (
     check_count,
     check_line,
+    check_table,
     check_there,
     is_single,
     lane_knobs,
@@ -279,6 +280,7 @@ class ProbePlan:
         """
         with located(f"probe {shown(self.name)}"):
             object.__setattr__(self, "every", check_count("every", self.every))
+            check_table("knobs", self.knobs)
         choice = choose("probe", {**self.knobs, "name": self.name})
         object.__setattr__(self, "knobs", choice.knobs)
 
@@ -362,7 +364,7 @@ def _changes(entry: Entry, items: Any) -> tuple[Change, ...]:
                 item = Change(item["step"], {k: v for k, v in item.items() if k != "step"})
             if not isinstance(item, Change):
                 raise ValueError(f"{shown(item)} came: a step and knobs are needed")
-            knobs = dict(item.knobs)
+            knobs = dict(check_table("knobs", item.knobs))
             if not entry.error:
                 check_keys(knobs, live)
                 knobs = {key: live[key].check(value) for key, value in knobs.items()}

@@ -1,6 +1,6 @@
 """Checks of what a plan is given: starts, counts, names, and knobs that may be lists."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.engine.catalogue import Entry
@@ -52,6 +52,26 @@ def check_count(name: str, value: Any, low: int = 1) -> int:
     return KnobField(name, int, low, Knob(low, 1_000_000_000)).check(value)
 
 
+def check_step(value: Any) -> int:
+    """A step, on record or not.
+
+    Raises:
+        ValueError: no whole number.
+    """
+    return KnobField("step", int, 0, Knob()).check(value)
+
+
+def check_table(key: str, value: Any) -> Mapping[str, Any]:
+    """A table of names and values.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{key} = {shown(value)}: names and values are needed")
+    return value
+
+
 def check_there(key: str, data: Any) -> None:
     """Refuse anything but a table with this key.
 
@@ -64,6 +84,20 @@ def check_there(key: str, data: Any) -> None:
         near = [other for other in data if did_you_mean(other, [key])]
         slip = f", not {near[0]!r}" if near else ""
         raise ValueError(f"{key} = '...' is needed{slip}")
+
+
+def check_lane(name: Any, lanes: Iterable[str]) -> None:
+    """Refuse a lane that is not there.
+
+    Raises:
+        ValueError: naming what came, the nearest lane and all lanes.
+    """
+    lanes = list(lanes)
+    if not isinstance(name, str) or name not in lanes:
+        there = ", ".join(lanes) or "none"
+        raise ValueError(
+            f"no lane is called {shown(name)}{did_you_mean(name, lanes)}; there are: {there}"
+        )
 
 
 def check_line(key: str, value: Any) -> str:

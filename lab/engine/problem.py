@@ -272,6 +272,8 @@ def as_runs(theta: Array, dim: int) -> tuple[torch.Tensor, Callable[[torch.Tenso
             tensor = torch.from_numpy(np.array(theta))  # a copy: never an alias of the user's array
         except (TypeError, ValueError) as error:
             raise ValueError(f"theta = {theta!r}: an array of numbers is needed") from error
+    if tensor.is_complex():
+        raise ValueError("theta is complex: real numbers are needed")
     if not tensor.is_floating_point():
         tensor = tensor.to(torch.float64)
     if tensor.ndim not in (1, 2) or tensor.shape[-1] != dim:

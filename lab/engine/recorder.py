@@ -16,6 +16,7 @@ from typing import Any
 from lab.engine import labfile
 from lab.engine.column import Chunk, Column
 from lab.engine.experiment import Experiment
+from lab.engine.knobs import shown
 from lab.engine.labfile import HEAD, LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
 from lab.engine.readback import read_recording
 from lab.engine.recording import LaneRecord, Recording
@@ -360,6 +361,8 @@ def open_recording(path: str | Path) -> Recording:
     Raises:
         ValueError: not there, not a `.lab` file, from a newer version, or damaged.
     """
+    if not isinstance(path, str | Path):
+        raise ValueError(f"path = {shown(path)}: the name of a .lab file is needed")
     file = LabFile.open_file(path)
     try:
         recording = read_recording(file)

@@ -6,18 +6,21 @@ file when memory gets short; nothing is ever overwritten.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from lab.engine.catalogue import catalogue
 from lab.engine.column import Column
 from lab.engine.experiment import Experiment
+from lab.engine.knobs import check_keys, check_name
 from lab.engine.lane import Block, Divergence
 from lab.engine.overview import Curve, Overview, joined, summary
 from lab.engine.plan import Lane
+from lab.engine.plan_checks import check_lane
 from lab.engine.snapshots import Snapshot, Snapshots
 
 OVERVIEWS = ("loss", "grad_norm")
@@ -291,8 +294,7 @@ class Recording:
         Raises:
             ValueError: no such lane.
         """
-        if name not in self.records:
-            raise ValueError(f"no lane is called {name!r}; there are: {', '.join(self.records)}")
+        check_lane(name, self.records)
         return self.records[name]
 
     def theta(self, lane: str) -> np.ndarray:
@@ -338,9 +340,16 @@ class Recording:
         return record.read(name, 0, record.head + 1)[0]
 
     def probe(self, name: str) -> list[Result]:
-        """All results of a probe or analysis, by step and then in the order of the lanes."""
+        """All results of a probe or analysis, by step and then in the order of the lanes.
+
+        Raises:
+            ValueError: no probe has that name, and nothing was measured under it.
+        """
         place = {lane: number for number, lane in enumerate(self.records)}
         found = [result for result in list(self.results) if result.name == name]
+        if not found and name not in [plan.name for plan in self.experiment.probes]:
+            measured = {result.name for result in list(self.results)}
+            check_name(name, sorted({"surface", *measured, *catalogue("probe")}), "probe")
         return sorted(found, key=lambda result: (result.step, place.get(result.lane, -1)))
 
     def diverged(self, lane: str) -> dict[int, Divergence]:
@@ -381,6 +390,7 @@ class Recording:
         """
         from lab.engine.export import Options, export
 
+        check_keys(options, [field.name for field in fields(Options)])
         return export(self, out, formats, options=Options(**options))
 
     def close(self) -> None:

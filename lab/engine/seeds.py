@@ -17,7 +17,12 @@ def generator(seed: int, *stream: str | int) -> torch.Generator:
 
     Returns:
         A CPU generator owned by the caller.
+
+    Raises:
+        ValueError: a seed that is no whole number of at least 0.
     """
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed = {seed!r}: a whole number of at least 0 is needed")
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in stream]
     # The length goes in because numpy takes (1,) and (1, 0) for the same entropy.
     entropy = np.random.SeedSequence([seed, len(words), *words])

@@ -20,6 +20,7 @@ from lab.engine.lane import LaneState, RunningLane, live_knobs
 from lab.engine.lanes import Lanes
 from lab.engine.messages import Trouble
 from lab.engine.plan import Lane, ProbePlan, branch_name, free_name
+from lab.engine.plan_checks import check_step
 from lab.engine.probes import Measurement, Sight
 from lab.engine.problem import Problem
 from lab.engine.recorder import Recorder
@@ -194,7 +195,7 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a value that is not allowed.
         """
-        if step is not None and step < self._lanes.present(lane).head:
+        if step is not None and check_step(step) < self._lanes.present(lane).head:
             return self.branch(lane, step, {knob: value})
         running = self._lanes.able(lane)
         step = running.step if step is None else step
@@ -220,7 +221,7 @@ class Session:
         Raises:
             ValueError: no such lane or knob, or a step that is not on record.
         """
-        record = self._lanes.present(lane).ancestor(step)
+        record = self._lanes.present(lane).ancestor(check_step(step))
         if not 0 <= step <= record.head:
             raise ValueError(f"step = {step} of {lane!r} is not on record: 0 to {record.head}")
         origin = record.spec

@@ -5,6 +5,7 @@ import lab
 from lab.engine.experiment import Experiment
 from lab.engine.headless import run
 from lab.engine.plan import Lane
+from lab.engine.recorder import open_recording
 
 EXPERIMENT = Experiment(
     "rosenbrock", [Lane("adam", lr=1e-2, start=[[-1.5, 2.0]])], steps=30, device="cpu"
@@ -55,6 +56,13 @@ def test_what_cannot_be_run_is_a_value_error(tmp_path):
     with pytest.raises(ValueError, match="start has 1 numbers in a row"):
         run(Experiment("rosenbrock", [Lane("sgd", start=[1.0])]), to=tmp_path / "x.lab")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_experiment_is_a_value_error():
+    with pytest.raises(ValueError, match="experiment = None: an Experiment or a file is needed"):
+        run(None)
+    with pytest.raises(ValueError, match=r"path = 3: the name of a \.lab file"):
+        open_recording(3)
 
 
 def test_an_experiment_without_lanes_or_steps_is_one():

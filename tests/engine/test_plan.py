@@ -322,3 +322,10 @@ def test_wrong_probe_plans(toys, data, words):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - compared in full below
         ProbePlan.from_data(data)
     assert words in str(caught.value)
+
+
+def test_knobs_are_tables():
+    with pytest.raises(ValueError, match="probe 'roughness': knobs = 3: names and values"):
+        ProbePlan("roughness", knobs=3)
+    with pytest.raises(ValueError, match="changes: knobs = 'lr': names and values are needed"):
+        Lane("adam", changes=[Change(3, "lr")])

@@ -81,6 +81,7 @@ def test_arrays_of_a_user_are_never_shared():
         (np.zeros((2, 2, 3)), r"theta has shape \(2, 2, 3\)"),
         ("abc", "theta = 'abc': an array of numbers is needed"),
         ([[1.0], [1.0, 2.0]], "an array of numbers is needed"),
+        (np.ones(3) * 1j, "theta is complex: real numbers are needed"),
         ([None, 1, 2], "an array of numbers is needed"),
     ],
 )

@@ -330,7 +330,11 @@ def test_results_are_listed_by_step_and_lane():
         (5, "sgd"),
         (5, "adam"),
     ]
-    assert recording.probe("x") == []
+    assert recording.probe("roughness") == []
+    with pytest.raises(ValueError, match=r"probe = 'roughnes' .* \(did you mean 'roughness'\?\)"):
+        recording.probe("roughnes")
+    with pytest.raises(ValueError, match=r"'theem' is not a known key \(did you mean 'theme'\?\)"):
+        recording.export("nowhere", theem="dark")
 
 
 def test_a_lane_that_begins_anew_keeps_its_place():

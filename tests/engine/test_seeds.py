@@ -75,3 +75,9 @@ def test_a_generator_belongs_to_its_caller():
     torch.rand(3, generator=one)
     assert torch.rand(1, generator=two).item() == 0.2806020975112915
     assert one.device.type == "cpu"
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "x", None])
+def test_what_is_no_seed(seed):
+    with pytest.raises(ValueError, match=r"^seed = .*: a whole number of at least 0 is needed$"):
+        generator(seed, "start")

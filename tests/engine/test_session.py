@@ -333,6 +333,10 @@ def test_a_branch_of_a_file_waits_for_its_parent():
         (("branch", "x", 5), "no lane is called 'x'"),
         (("branch", "adam", 500), "is not on record"),
         (("branch", "adam", -5), "step = -5 of 'adam' is not on record"),
+        (("branch", "adam", "5"), "step = '5': a whole number is needed"),
+        (("branch", "adma", 5), "no lane is called 'adma' (did you mean 'adam'?)"),
+        (("branch", ["adam"], 5), "no lane is called ['adam']"),
+        (("set_knob", "adam", "lr", 1, 2.5), "step = 2.5: a whole number is needed"),
         (("branch", "adam", 5, {"lr": -1}), "lr = -1 is not allowed"),
         (
             ("branch", "adam", 5, {"lr": [1, 2]}),

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 
+from lab.engine.knobs import shown
 from lab.engine.problem import Problem, as_runs
 
 T = TypeVar("T")
+MOST = 1_000_000_000  # of anything that is counted
 
 
 class Progress(NamedTuple):
@@ -105,13 +107,16 @@ def as_point(problem: Problem, theta: Any) -> torch.Tensor:
 
 
 def check_count(name: str, value: Any, low: int = 1) -> int:
-    """A whole number not below a limit.
+    """A whole number not below a limit, nor so large that nobody can mean it.
 
     Raises:
         ValueError: anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-        raise ValueError(f"{name} = {value!r}: a whole number of at least {low} is needed")
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low:
+        raise ValueError(f"{name} = {shown(value)}: a whole number of at least {low} is needed")
+    if value > MOST:
+        raise ValueError(f"{name} = {shown(value)}: at most {MOST} is allowed")
     return int(value)
 
 

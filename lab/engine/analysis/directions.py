@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from lab.engine.analysis.base import as_point
-from lab.engine.knobs import check_name
+from lab.engine.knobs import check_name, shown
 from lab.engine.layout import Layout
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
@@ -90,7 +90,14 @@ def given_directions(problem: Problem, directions: Any, like: torch.Tensor) -> t
     Raises:
         ValueError: another shape, or a direction that is zero or not finite.
     """
-    rows = [as_point(problem, row) for row in directions]
+    try:
+        rows = [as_point(problem, row) for row in directions]
+    except TypeError:  # it has no rows
+        rows = []
+    if not rows:
+        raise ValueError(
+            f"directions = {shown(directions)}: rows of {problem.dim} numbers are needed"
+        )
     result = torch.stack([row.to(like) for row in rows])
     bad = ~(result.isfinite().all(dim=1) & result.any(dim=1))
     if bad.any():

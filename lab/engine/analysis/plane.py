@@ -195,9 +195,9 @@ def given_plane(
     """
     _check_room(problem)
     theta = as_point(problem, center)
-    if len(directions) != 2:
-        raise ValueError(f"directions: two of length {problem.dim} are needed")
     pair = given_directions(problem, directions, theta)
+    if len(pair) != 2:
+        raise ValueError(f"directions: two of length {problem.dim} are needed, not {len(pair)}")
     pair = normalized(problem.layout, pair, theta, normalize)
     _check_apart(pair)
     text = f"two given directions, {_scaling(problem.layout, normalize)}"

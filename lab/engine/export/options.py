@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from lab.engine.export.figures import PANELS
 from lab.engine.export.style import Style
 from lab.engine.export.video import Film
-from lab.engine.knobs import Knob, KnobField, check_name
+from lab.engine.knobs import check_name
+from lab.engine.plan_checks import check_step
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Options:
         for panel in self.panels:
             check_name(panel, PANELS, "panel")
         if self.step is not None:
-            KnobField("step", int, None, Knob()).check(self.step)
+            check_step(self.step)
         Style(self.theme, self.size, self.dpi)
 
     @property

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
+from lab.engine.knobs import shown
 from lab.engine.layout import Layout
 from lab.engine.problem import Batch, Problem
 from lab.engine.seeds import generator
 
 Function = Callable[[torch.Tensor], torch.Tensor]
+MOST = 100_000_000  # variables
 Window = Sequence[Sequence[float]]
 
 
@@ -95,8 +97,10 @@ def _check_dim(dim: Any) -> int:
         count = operator.index(dim)
     except TypeError:
         count = 0
-    if count < 1:
-        raise ValueError(f"dim = {dim!r}: the number of the function's variables is needed")
+    if not 1 <= count <= MOST:
+        raise ValueError(
+            f"dim = {shown(dim)}: the number of the function's variables is needed, at most {MOST}"
+        )
     return count
 
 

@@ -117,11 +117,11 @@ def test_results_of_other_kinds_pass_through():
     assert to_numpy(torch.ones(2, requires_grad=True)).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, "3", None, True, np.nan])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "3", None, True, np.nan, 10**30])
 def test_counts(value):
     assert check_count("points", np.int64(3)) == 3
     assert check_count("points", 0, 0) == 0
-    with pytest.raises(ValueError, match=r"^points = .*: a whole number of at least 1 is needed$"):
+    with pytest.raises(ValueError, match=r"^points = .*: (a whole number of at least 1|at most)"):
         check_count("points", value)
 
 

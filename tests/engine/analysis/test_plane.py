@@ -129,7 +129,9 @@ def test_the_plane_of_top_eigenvectors(w3, curvature):
 @pytest.mark.parametrize(
     ("directions", "message"),
     [
-        ([np.ones(30)], "two of length 30"),
+        ([np.ones(30)], "two of length 30 are needed, not 1"),
+        ([], r"directions = \[\]: rows of 30 numbers"),
+        (3, "directions = 3: rows of 30 numbers"),
         ([np.ones(30), 2 * np.ones(30)], "lie on one line"),
         ([np.ones(30), np.zeros(30)], "direction 1 is zero"),
         ([np.ones(30), np.ones(29)], "shape"),
