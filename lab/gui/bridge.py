@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from lab.engine.messages import Frame, Happened
 
-FRAME_MS = 15  # a little less than the screen takes, so that none of its frames is missed
+FRAME_MS = 14  # a little less than the screen takes, so that none of its frames is missed
 
 
 class Bridge(QObject):
@@ -43,7 +43,7 @@ class Bridge(QObject):
         self._clock = QTimer(self)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.setInterval(FRAME_MS)
-        self._clock.timeout.connect(self.look)
+        self._clock.timeout.connect(self._beat)
         self._painted = QTimer(self)  # fires when nothing is left to paint
         self._painted.setSingleShot(True)
         self._painted.setInterval(0)
@@ -68,6 +68,12 @@ class Bridge(QObject):
     def experiment(self) -> Any:
         """The present experiment, None before there is one."""
         return self._experiment
+
+    @Slot()
+    def _beat(self) -> None:
+        """Begin a frame, unless one is still being painted: the engine shall have some time too."""
+        if not self._painted.isActive():
+            self.look()
 
     @Slot()
     def look(self) -> None:

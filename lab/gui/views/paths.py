@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 MOST = 24_000  # points of all lanes, all their runs together
+FEW = 4  # steps at which places are remembered: the start, and where the cursor was last
 AT_ONCE = 1 << 20  # numbers that are read at one look
 
 
@@ -40,7 +41,7 @@ class LanePath:
         self._room = max(64, most // record.runs)
         self._stride = 1
         self._next = 0
-        self._placed = -1, np.empty((record.runs, 2))  # where runs are at a step: the last answer
+        self._placed: dict[int, np.ndarray] = {}  # where runs are at steps that were asked for
         self._steps = np.empty(0, dtype=np.int64)
         self._points = np.empty((0, record.runs, 2))
 
@@ -59,10 +60,13 @@ class LanePath:
         theta = self.record.at("theta", step)
         if theta is None:
             return np.full((self.record.runs, 2), np.nan)
-        if theta[0] != self._placed[0]:
-            loss = self.record.at("loss", theta[0])
-            self._placed = theta[0], self.ground.place(theta[1][None], loss[1][None])[0]
-        return self._placed[1]
+        found = theta[0]
+        if found not in self._placed:
+            if len(self._placed) > FEW:
+                self._placed.clear()
+            loss = self.record.at("loss", found)
+            self._placed[found] = self.ground.place(theta[1][None], loss[1][None])[0]
+        return self._placed[found]
 
     def _grow(self) -> None:
         """Read what is new, at most so much at once, and thin what is too much."""
