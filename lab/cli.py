@@ -22,10 +22,23 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 not possible here, 2 bad input, 130 stopped by Ctrl+C.
     """
-    from lab.commands.parser import complete, parser
-
     words = sys.argv[1:] if arguments is None else list(arguments)
     _ready_streams()
+    try:
+        return _obey(words)
+    except KeyboardInterrupt:  # even while the words are read
+        return INTERRUPTED
+
+
+def main_window() -> int:
+    """Open the window: what the desktop's launcher starts."""
+    return main(["gui", *sys.argv[1:]])
+
+
+def _obey(words: list[str]) -> int:
+    """Read the words and do what they say."""
+    from lab.commands.parser import complete, parser
+
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
@@ -33,11 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as stop:  # help and usage errors, which argparse has printed
         return stop.code if isinstance(stop.code, int) else BAD_INPUT
     return _guarded(lambda: _command(given.command)(given), debug)
-
-
-def main_window() -> int:
-    """Open the window: what the desktop's launcher starts."""
-    return main(["gui", *sys.argv[1:]])
 
 
 def _command(name: str) -> Callable[[Any], int]:
@@ -83,8 +91,6 @@ def _guarded(command: Callable[[], int], debug: bool) -> int:
         status = command()
         sys.stdout.flush()  # a reader that has left is noticed here, not after the end
         return status
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -200,6 +200,8 @@ def test_ctrl_c_is_status_130(monkeypatch, capsys):
 
     monkeypatch.setattr(cli, "_command", lambda name: interrupted)
     assert main(["doctor"]) == 130
+    monkeypatch.setattr("lab.commands.parser.complete", interrupted)
+    assert main(["doctor"]) == 130
     assert capsys.readouterr().err == ""
 
 
