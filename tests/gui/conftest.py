@@ -82,12 +82,20 @@ class User:
         )
         self.look(4)
 
+    def come_forward(self) -> None:
+        """Have the window active, unless a popup or a dialog is over it.
+
+        A desktop does that by itself when a popup goes; the offscreen platform does not.
+        """
+        over = [QApplication.activePopupWidget(), QApplication.activeModalWidget()]
+        if over == [None, None]:
+            self.window.activateWindow()
+            assert QTest.qWaitForWindowActive(self.window, PATIENCE)
+
     # -- hands ---------------------------------------------------------------------------------
 
     def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE, *, look: int = 2) -> None:
-        if QApplication.activeWindow() is None:  # a window that went took the focus with it
-            self.window.activateWindow()
-            assert QTest.qWaitForWindowActive(self.window, PATIENCE)
+        self.come_forward()
         QTest.keyClick(QApplication.focusWidget() or self.window, key, modifiers)
         self.look(look)
 
@@ -120,6 +128,7 @@ class User:
         finder = QApplication.activePopupWidget()
         QTest.keyClicks(finder._line, text)
         QTest.keyClick(finder._line, Qt.Key.Key_Return)
+        self.come_forward()
         self.settle()
 
     def problem(self, text: str) -> None:
@@ -201,10 +210,11 @@ def dressed(qapp) -> QApplication:
 
 
 @pytest.fixture
-def open_window(dressed, qtbot, tmp_path) -> Iterator[Callable[..., Any]]:
+def open_window(dressed, qtbot, tmp_path, monkeypatch) -> Iterator[Callable[..., Any]]:
     """Opens windows on a file, or on the default experiment."""
     from lab.gui.window import Window
 
+    monkeypatch.setattr("lab.gui.notify.SECONDS", 600)  # remarks stay until they were read
     made = []
 
     def open_(source: Path | str = "", *, worker: Any = None, folder: Path = tmp_path) -> Any:
