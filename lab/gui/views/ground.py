@@ -4,6 +4,7 @@ Qt-free. A ground is made for a recording and a plane; it is replaced when eithe
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,16 @@ class PlaneGround:
         """The shadow of points on the plane."""
         if self.plane is None:
             return np.full((*theta.shape[:-1], 2), np.nan)
-        return self.plane.coordinates(np.ascontiguousarray(theta))
+        center, chart = self._chart
+        return (theta - center) @ chart
+
+    @cached_property
+    def _chart(self) -> tuple[np.ndarray, np.ndarray]:
+        """The centre (dim,), and what leads from there to coordinates (dim, 2): least squares."""
+        plane = self.plane
+        center, *basis = (np.asarray(x, np.float64) for x in (plane.center, plane.d1, plane.d2))
+        basis = np.stack(basis)
+        return center, np.linalg.solve(basis @ basis.T, basis).T
 
     def off(self, theta: np.ndarray) -> float:
         """Distance of a point (dim,) from the plane."""

@@ -1,5 +1,6 @@
 """The landscape: the loss on a plane, the paths of all lanes, their starts, and the optima."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from lab.gui.views.trails import Line
 from lab.gui.views.words import short
 from lab.palette import Theme
 
+REFINE = 0.15  # seconds between two pictures of a surface that is on its way
 FAINT = 0.45  # opacity of the paths of a lane of many runs
 
 
@@ -56,6 +58,8 @@ class Landscape(View):
         self._survey = Survey(bridge, state, self)
         self._survey.framed.connect(self._frame)
         self._paths: dict[str, LanePath] = {}
+        self._partial: Any = None  # what was known of the surface when it was looked at last
+        self._refined = float("-inf")  # when that was
         self._recording: Any = None
         self._box = self._plot.getPlotItem().getViewBox()
         self._box.sigRangeChanged.connect(self._view_moved)
@@ -74,9 +78,15 @@ class Landscape(View):
         self._look_changed()
 
     def signature(self) -> Any:
-        """Also what is known of the surface."""
+        """Also what is known of the surface; of the lanes only what lies before the cursor."""
+        recording, cursor, heads, *others = super().signature()
+        heads = tuple(min(head, cursor) for head in heads)
         frame = self.bridge.frame
-        return (*super().signature(), id(frame.partials.get(KEY)), frame.playing)
+        partial, now = frame.partials.get(KEY), time.monotonic()
+        is_part = partial is not None and partial.done < 1
+        if partial is not self._partial and not (is_part and now - self._refined < REFINE):
+            self._partial, self._refined = partial, now
+        return recording, cursor, heads, *others, id(self._partial), frame.playing
 
     @Slot()
     def reset(self) -> None:
