@@ -20,6 +20,7 @@ from lab.gui.commands.helping import HelpCommands
 from lab.gui.commands.running import RunCommands
 from lab.gui.commands.viewing import ViewCommands
 from lab.gui.document import Document
+from lab.gui.garbage import Garbage
 from lab.gui.icons import app_icon
 from lab.gui.menus import Menus
 from lab.gui.notify import Notices
@@ -55,6 +56,7 @@ class Window(QMainWindow):
         self.settings, self.autosave = settings, autosave
         wanted = THEMES.get(settings["theme"]) or look.system_theme()
         self.state = ViewState(dark=wanted is DARK)
+        self.garbage = Garbage(self)
         self.bridge = Bridge(worker, self)
         self.document = Document(self.bridge, self.state, autosave, self)
         self.notices = Notices(self)
@@ -98,6 +100,7 @@ class Window(QMainWindow):
     def start(self, source: str = "") -> None:
         """Start the engine; then open a file, or the default experiment."""
         self._source = source
+        self.garbage.start()
         self.bridge.start()
 
     def set_theme(self, theme: Theme) -> None:
@@ -294,7 +297,8 @@ class Window(QMainWindow):
         self.settings["geometry"] = f"{geometry} {state}"
         self.settings["speed"] = min(self.transport.speed, 1e9)
         frame = self.bridge.frame
-        self.bridge.close()
+        if self.bridge.close():
+            self.garbage.stop()
         self.notices.release()
         self.autosave.release(keep=frame.head > 0 and self.document.unsaved)
         self.document.stack.clear()  # it tells of that, which it must not do while it is deleted
