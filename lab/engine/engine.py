@@ -135,9 +135,12 @@ class Engine:
     def _go_forward(self, session: Any) -> float:
         """Move the play head; returns seconds until it has to be moved again."""
         due = self.head.due()
-        if session.head < due.step:
-            session.advance(due.step, SLICE)
-        return self.head.move(due, session.head)
+        more = session.head < due.step and session.advance(due.step, SLICE)
+        wait = self.head.move(due, session.head)
+        if session.head < due.step and not more:
+            self.head.stop()  # all lanes have failed, or stopped early
+            return 0.0
+        return wait
 
     def _catch_up(self, session: Any) -> float | None:
         """While nothing plays, bring lanes that are behind to the foremost, or to what is shown."""

@@ -51,6 +51,19 @@ def test_plays_to_the_end_and_stops(engine):
     assert (frame.position, frame.head, frame.playing) == (60, 60, False)
 
 
+@pytest.mark.parametrize("speed", [math.inf, 5000.0])
+def test_rests_when_no_lane_can_go_on(speed):
+    engine = Engine()
+    lanes = [lab.Lane("adam", stop=5), lab.Lane("sgd", stop=3, lr=1e-4)]
+    serve(engine, ("open", experiment(lanes=lanes), 1), ("speed", speed), ("play",))
+    until = time.monotonic() + 20
+    while engine.frame().playing and time.monotonic() < until:
+        engine.serve([])
+    frame = engine.frame()
+    assert (frame.position, frame.head, frame.playing) == (5, 5, False)
+    engine.close()
+
+
 def test_numbers_are_those_of_a_headless_run(engine):
     serve(engine, ("step", 7), ("play",))
     expected = lab.run(experiment())
