@@ -8,7 +8,11 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from lab.engine.messages import Frame, Happened
 
-FRAME_MS = 14  # a little less than the screen takes, so that none of its frames is missed
+FRAME_MS = 14  # from one frame's beginning to the next while nothing plays
+BUSY_MS = (
+    9  # the same while the engine plays: short frames come sooner, so that a long one is less late
+)
+ROOM_MS = 4  # that the engine has for itself after each frame
 
 
 class Bridge(QObject):
@@ -40,6 +44,7 @@ class Bridge(QObject):
         self._experiment: Any = None
         self._count = 0
         self._since = (time.perf_counter(), 0)
+        self._began = time.perf_counter()
         self._clock = QTimer(self)
         self._clock.setTimerType(Qt.TimerType.PreciseTimer)
         self._clock.setInterval(FRAME_MS)
@@ -71,7 +76,7 @@ class Bridge(QObject):
 
     @Slot()
     def _beat(self) -> None:
-        """Begin a frame, unless one is still being painted: the engine shall have some time too."""
+        """Begin a frame, unless one is still being painted."""
         if not self._painted.isActive():
             self.look()
 
@@ -79,6 +84,7 @@ class Bridge(QObject):
     def look(self) -> None:
         """One frame: tell what is new, then what happened, then let views draw."""
         before = self.frame
+        self._began = time.perf_counter()
         self._worker.make_room(True)
         self.frame, news = self._worker.look()
         frame = self.frame
@@ -102,8 +108,12 @@ class Bridge(QObject):
 
     @Slot()
     def _finish(self) -> None:
-        """The frame is painted: the engine may go on."""
+        """The frame is painted: the engine may go on, and the next frame is due in a while."""
         self._worker.make_room(False)
+        if self._clock.isActive():
+            spent = int(1000 * (time.perf_counter() - self._began))
+            period = BUSY_MS if self.frame.playing else FRAME_MS
+            self._clock.start(max(ROOM_MS, period - spent))
         self.drawn.emit()
 
     def _tell(self, happened: Happened) -> None:

@@ -1,5 +1,7 @@
 """The main window: it puts the panels together."""
 
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,8 @@ from lab.gui.views.base import View
 from lab.palette import DARK, LIGHT, THEMES, Theme
 
 SIZE = (1600, 980)
-ATTENTIVE = 4  # frames after which every view is looked at while nothing plays
+ATTENTIVE = 4  # times as often is every view looked at while nothing plays
+BUDGET = 0.0025  # seconds of a frame after which views wait for the next one, while a run plays
 CYCLE = 48  # frames after which turns begin again
 
 
@@ -82,6 +85,7 @@ class Window(QMainWindow):
         views = [self.experiment_panel, *(view(self.bridge, self.state) for view in VIEWS)]
         self.views: dict[str, View] = {view.name: view for view in views}
         self._turns = turns(views)
+        self._late: list[View] = []  # had to wait for the next frame
         self.docks = {name: Card(view, self) for name, view in self.views.items()}
         self.popups = Popups(self)
         self.reports = Reports(self.bridge, self.notices, self)
@@ -210,10 +214,18 @@ class Window(QMainWindow):
     def _draw(self, count: int) -> None:
         """Let views draw; slow ones take turns, so that no frame has to carry all of them."""
         playing = self.bridge.frame.playing
+        due = dict.fromkeys(self._late)
         for view, turn in self._turns:
-            every = view.every if playing else min(view.every, ATTENTIVE)
+            every = view.every if playing else max(1, view.every // ATTENTIVE)
             if (count - turn) % every == 0:
+                due[view] = None
+        self._late = []
+        end = time.perf_counter() + (BUDGET if playing else math.inf)
+        for view in due:
+            if time.perf_counter() < end:
                 view.refresh()
+            else:
+                self._late.append(view)
 
     # -- what the user asks ---------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Curves(View):
     """Loss or gradient norm of all lanes, on a logarithmic axis where that is possible."""
 
     name = "loss"
+    every = 2
     title = "Loss"
     export_name = "loss"
 

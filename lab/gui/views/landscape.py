@@ -31,6 +31,7 @@ class Landscape(View):
     """The big picture in the middle."""
 
     name = "landscape"
+    every = 2
     title = "Landscape"
     export_name = "landscape"
 
