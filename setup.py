@@ -16,7 +16,7 @@ class BuildWithAssets(build_py):
         if not self.editable_mode:
             target = Path(self.build_lib) / "lab" / "_assets"
             shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree("assets", target)
+            shutil.copytree("assets", target, ignore=shutil.ignore_patterns("screenshots"))
 
 
 setup(cmdclass={"build_py": BuildWithAssets})
