@@ -58,3 +58,29 @@ def test_closing_in_the_middle_of_work_writes_what_is_there(tmp_path):
     wait_for(worker, lambda frame: frame.head > 200)
     assert worker.close()
     assert lab.open(path).head > 200
+
+
+def test_the_engine_makes_room_for_the_window_but_not_for_ever():
+    worker = Worker()
+    worker.start()
+    worker.post("open", experiment(steps=10**6), 1)
+    worker.post("speed", float("inf"))
+    worker.post("play")
+    for on in (True, False):  # a window that never finishes drawing does not stop the engine
+        worker.make_room(on)
+        head = worker.look()[0].head
+        wait_for(worker, lambda frame, head=head: frame.head > head)
+    assert worker.close()
+
+
+def test_a_pause_that_waits_behind_long_work_has_begun():
+    worker = Worker()  # its thread is not started: nothing is served
+    worker._frame = worker._frame._replace(playing=True, steps_per_second=5.0)
+    worker.post("pause")
+    until = time.monotonic() + 10
+    while worker.look()[0].playing and time.monotonic() < until:
+        pass
+    frame, _ = worker.look()
+    assert (frame.playing, frame.steps_per_second) == (False, 0.0)
+    worker.post("play")
+    assert worker.look()[0].playing

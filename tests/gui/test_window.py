@@ -20,7 +20,7 @@ from lab.engine.worker import Worker
 from lab.gui.autosave import Autosave
 from lab.gui.screenshot import InlineWorker
 from lab.gui.settings import Settings
-from lab.gui.window import Window
+from lab.gui.window import Window, turns
 
 MODEL = '''
 import torch
@@ -235,7 +235,7 @@ from PySide6.QtWidgets import QApplication
 from lab.engine.worker import Worker
 from lab.gui.autosave import Autosave
 from lab.gui.settings import Settings
-from lab.gui.window import Window
+from lab.gui.window import Window, turns
 app = QApplication([])
 folder = Path(sys.argv[1])
 window = Window(Worker(), Settings(folder / "config"), Autosave(folder / "data"))
@@ -275,3 +275,17 @@ app.exec()
     later.settle()
     assert later.frame.head > 0.2 * head > 0  # but for the last second
     assert later.recording.experiment.steps == 10_000_000
+
+
+def test_slow_views_have_their_turns_in_different_frames():
+    every = (1, 2, 2, 8, 8, 16, 16)
+    views = [type("View", (), {"every": n, "number": i})() for i, n in enumerate(every)]
+    found = turns(views)
+    assert [view.number for view, _ in found] == list(range(len(every)))
+    drawn = [
+        [view.number for view, turn in found if (frame - turn) % view.every == 0]
+        for frame in range(48)
+    ]
+    assert max(len(now) for now in drawn) == 3
+    for view, _ in found:
+        assert sum(view.number in now for now in drawn) == 48 // view.every
