@@ -33,7 +33,7 @@ class Corner(QWidget):
         self.title.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.title.setFixedWidth(TITLE_WIDTH)
         button = QToolButton(self, objectName="search")
-        button.setText("Search commands   Ctrl+Shift+P")
+        button.setText(f"Search commands   {search.shortcut().toString()}")
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(search.trigger)
         row.addWidget(self.title)
