@@ -17,7 +17,7 @@ from lab.gui.panels.measures import Measures
 from lab.gui.panels.numerics_box import NumericsBox
 from lab.gui.panels.problem_box import ProblemBox
 from lab.gui.panels.section import Section
-from lab.gui.panels.typed_problem import KNOBS, read_problem
+from lab.gui.panels.typed_problem import read_problem
 from lab.gui.state import ViewState
 from lab.gui.views.base import View
 from lab.palette import Theme
@@ -94,12 +94,10 @@ class ExperimentPanel(View):
 
     @Slot(str)
     def take(self, key: str) -> None:
-        """Do what was chosen in a finder: "problem:NAME", "optimizer:NAME" or a typed problem."""
+        """Do what was chosen in a finder: "problem:NAME" or "optimizer:NAME"."""
         kind, _, name = key.partition(":")
         try:
-            if kind in KNOBS:
-                self._document.set_problem(choose("problem", {"name": kind, KNOBS[kind]: name}))
-            elif kind == "problem":
+            if kind == "problem":
                 self._document.set_problem(choose("problem", name))
             else:
                 self._document.add_lane(Lane(name))

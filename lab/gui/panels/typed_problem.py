@@ -5,8 +5,6 @@ from pathlib import Path
 from lab.engine.catalogue import choose
 from lab.gui.panels.finder import Item
 
-KNOBS = {"formula": "text", "file": "path"}  # names of the catalogue, and what is typed for each
-
 
 def read_problem(text: str) -> Item | None:
     """What a finder lists for a text that is itself a problem.
@@ -15,8 +13,8 @@ def read_problem(text: str) -> Item | None:
         text: as typed so far.
 
     Returns:
-        Its key is "formula:TEXT" or "file:PATH", its trouble says why it cannot be taken (yet);
-        None for a text that is neither a formula nor the name of a Python file.
+        Its key is "problem:TEXT", which the catalogue reads; its trouble says why it cannot be
+        taken (yet). None for what is neither a formula nor the name of a Python file.
     """
     from lab.engine.problems.formula_text import looks_like_formula  # brings torch
 
@@ -24,12 +22,17 @@ def read_problem(text: str) -> Item | None:
         path = Path(text).expanduser()
         trouble = "" if path.is_file() else f"there is no file {text}"
         return Item(
-            f"file:{path}", path.name, "Python file", "runs the file for its `problem`", "", trouble
+            f"problem:{path}",
+            path.name,
+            "Python file",
+            "runs the file for its `problem`",
+            "",
+            trouble,
         )
     if not looks_like_formula(text):
         return None
     try:
-        choose("problem", {"name": "formula", "text": text}).make()
+        choose("problem", text).make()
     except ValueError as error:
         return Item("", text, "formula", trouble=str(error))
-    return Item(f"formula:{text}", text, "formula", "minimises what is typed")
+    return Item(f"problem:{text}", text, "formula", "minimises what is typed")
