@@ -143,6 +143,16 @@ class Together(Probe):
 
 
 @dataclass(frozen=True)
+class Sum(Probe):
+    """The sum of all points that were seen so far, carried from one measurement to the next."""
+
+    def measure(self, problem, sight):
+        yield Progress(0.5)
+        total = sight.theta.double().cpu().numpy() + sight.before.get("total", 0.0)
+        return Measurement({"total": total}, {"first": not sight.before}, {"total": total})
+
+
+@dataclass(frozen=True)
 class Clumsy(Probe):
     """Goes wrong in a way of one's choice."""
 
@@ -171,7 +181,7 @@ def entries() -> Iterator[None]:
     """Inside, the catalogue has the toys, under names that begin with toy_."""
     before = {kind: dict(catalogue.catalogue(kind)) for kind in KINDS}
     register("optimizer", "toy_average")(Average)
-    for probe in (Where, Together, Clumsy):
+    for probe in (Where, Together, Sum, Clumsy):
         register("probe", f"toy_{probe.__name__.lower()}")(probe)
     try:
         yield

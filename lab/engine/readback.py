@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+from lab.engine.carried import Carried
 from lab.engine.catalogue import accept_unknown
 from lab.engine.column import CHUNK_ROWS, Chunk, Column
 from lab.engine.experiment import Experiment
@@ -42,6 +43,7 @@ def _read(file: LabFile) -> Recording:
     with accept_unknown():
         recording = Recording(Experiment.from_toml(meta["experiment"]), json.loads(meta["header"]))
         recording.waiting = json.loads(meta["waiting"])
+        recording.carried = Carried(meta.get("carried", "[]"))
         recording.fetch = file.fetch
         for name, text in db.execute("SELECT name, data FROM lanes ORDER BY place"):
             data = json.loads(text)

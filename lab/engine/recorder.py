@@ -301,6 +301,9 @@ class Recorder:
             put_meta(db, experiment=experiment_text(recording.experiment), header=header)
         if self._said.get("waiting") != waiting:
             put_meta(db, waiting=waiting)
+        said["carried"] = recording.carried.version
+        if self._said.get("carried") != said["carried"]:
+            put_meta(db, carried=recording.carried.text())
         for place, (name, record) in enumerate(recording.records.items()):
             state = place, record.spec, dict(record.diverged), record.removed, record.failure
             said[f"lane {name}"] = state

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lab.engine.carried import Carried
 from lab.engine.catalogue import catalogue
 from lab.engine.column import Column
 from lab.engine.derived import DERIVED
@@ -253,6 +254,7 @@ class Recording:
         results: what was measured, in order.
         waiting: planned measurements that were yet to be made when the session was kept: plan (as
             plain data), lane and step.
+        carried: what measurements left for the next ones, kept for a session that goes on.
     """
 
     def __init__(self, experiment: Experiment, header: Mapping[str, Any]):
@@ -262,6 +264,7 @@ class Recording:
         self.events: list[Event] = []
         self.results: list[Result] = []
         self.waiting: list[tuple[dict[str, Any], str, int]] = []
+        self.carried = Carried()
         self.records: dict[str, LaneRecord] = {}
         self.fetch: Callable[[int], np.ndarray] | None = None  # set once there is a file
         self.recorder: Any = None  # the Recorder that keeps its file

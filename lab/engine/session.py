@@ -292,7 +292,7 @@ class Session:
         Raises:
             ValueError: a probe that does not fit the problem.
         """
-        self._timetable = Timetable(tuple(plans), self.problem)
+        self._timetable = Timetable(tuple(plans), self.problem, self.recording.carried)
         self._set(probes=tuple(plans))
 
     def ask(self, job: Job) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lab.engine.analysis.base import Steps
+from lab.engine.carried import Carried
 from lab.engine.jobs import Job
+from lab.engine.labfile import to_json
 from lab.engine.probe_plan import ProbePlan
-from lab.engine.probes import Probe, Sight
+from lab.engine.probes import Measurement, Probe, Sight
 from lab.engine.problem import Problem
 
 NOTHING = object()  # the result of a probe that found nothing to measure
@@ -15,17 +17,21 @@ NOTHING = object()  # the result of a probe that found nothing to measure
 class Timetable:
     """The probes of a session."""
 
-    def __init__(self, plans: tuple[ProbePlan, ...], problem: Problem):
+    def __init__(
+        self, plans: tuple[ProbePlan, ...], problem: Problem, carried: Carried | None = None
+    ):
         """Make the probes.
 
         Args:
             plans: what is to be measured, and how often.
             problem: what it is measured on.
+            carried: what earlier measurements left; it keeps what the coming ones leave.
 
         Raises:
             ValueError: a probe that does not fit the problem.
         """
         self._problem = problem
+        self._carried = Carried() if carried is None else carried
         self._probes: list[tuple[ProbePlan, Probe]] = []
         # What was seen of each lane, for probes that look at all: by step and number of the probe.
         self._gathered: dict[tuple[int, int], dict[str, Sight]] = {}
@@ -117,16 +123,26 @@ class Timetable:
         self._settled = max(self._settled, step)
 
     def forget_lane(self, lane: str) -> None:
-        """Stop waiting with what was seen of a lane."""
+        """Stop waiting with what was seen of a lane, and forget what was left there."""
         for sights in self._gathered.values():
             sights.pop(lane, None)
+        self._carried.forget_lane(lane)
 
     def _job(self, plan: ProbePlan, probe: Probe, lane: str, step: int, sight: Any) -> Job:
-        return Job(plan.name, lane, step, _steps(probe, self._problem, sight), plan=plan)
+        return Job(plan.name, lane, step, self._steps(plan, probe, lane, sight), plan=plan)
 
+    def _steps(self, plan: ProbePlan, probe: Probe, lane: str, sight: Any) -> Steps:
+        """The whole of a measurement: whatever goes wrong in it, goes wrong while it is under way.
 
-def _steps(probe: Probe, problem: Problem, sight: Any) -> Steps:
-    """The whole of a measurement: whatever goes wrong in it, goes wrong while it is under way."""
-    if not probe.ready(sight):
-        return NOTHING
-    return (yield from probe.measure(problem, sight))
+        What the one before it left is looked up now, when its turn has come.
+        """
+        if not probe.ready(sight):
+            return NOTHING
+        if not lane:
+            return (yield from probe.measure(self._problem, sight))
+        key = to_json(plan.to_data())
+        before = self._carried.get(key, lane)
+        found = yield from probe.measure(self._problem, sight._replace(before=before))
+        if isinstance(found, Measurement):
+            self._carried.put(key, lane, found.carry)
+        return found

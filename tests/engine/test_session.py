@@ -158,7 +158,7 @@ def test_steps_that_are_not_on_record(step):
 @pytest.mark.parametrize("at", [0, 1, 64, 120])
 @pytest.mark.parametrize("way", ["save", "record"])
 def test_a_recording_is_resumed_as_if_nothing_had_happened(tmp_path, at, way):
-    probes = [ProbePlan("toy_where", 7), ProbePlan("toy_together", 10)]
+    probes = [ProbePlan("toy_where", 7), ProbePlan("toy_together", 10), ProbePlan("toy_sum", 5)]
     plan = experiment(probes=probes)
     whole = run(plan)
     path = tmp_path / "x.lab"

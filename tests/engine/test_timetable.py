@@ -3,6 +3,7 @@ import pytest
 import torch
 from toys import Bowl, Together, Where
 
+from lab.engine.carried import Carried
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.probes import Probe, Sight
 from lab.engine.timetable import NOTHING, Timetable
@@ -133,3 +134,18 @@ def test_a_sight_knows_which_runs_go_on():
     assert sight().alive == [0, 1]
     assert sight(gone=[0]).alive == [1]
     assert Probe.unfit(Bowl()) == ""
+
+
+def test_a_measurement_finds_what_the_one_before_it_left():
+    carried = Carried()
+    one = Timetable((ProbePlan("toy_sum", 5), ProbePlan("toy_sum", 10)), Bowl(), carried)
+    jobs = [job for step in (0, 5, 10) for job in one.look("a", step, sight(step))]
+    totals = [result(job).arrays["total"].max() for job in jobs]
+    assert named(jobs) == [("toy_sum", "a", step) for step in (0, 0, 5, 10, 10)]
+    assert totals == [0, 0, 5, 15, 10]  # each plan goes on from its own
+    (other,) = one.look("b", 5, sight(5))
+    assert result(other).info["first"]
+    again = Timetable((ProbePlan("toy_sum", 5),), Bowl(), Carried(carried.text()))
+    assert result(next(again.look("a", 15, sight(1)))).arrays["total"].max() == 16
+    one.forget_lane("a")
+    assert result(next(one.look("a", 15, sight(1)))).info["first"]

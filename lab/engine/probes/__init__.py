@@ -1,6 +1,6 @@
 """Probes: what is measured along a session."""
 
-from lab.engine.probes.base import Measurement, Probe, Sight
+from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.probes.connectivity import Connectivity
 from lab.engine.probes.evaluation import Evaluation
 from lab.engine.probes.inside import InsideStep
@@ -15,5 +15,6 @@ __all__ = [
     "Measurement",
     "Probe",
     "RoughnessIndex",
+    "Series",
     "Sight",
 ]

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,6 +12,26 @@ import torch
 from lab.engine.analysis.base import Steps
 from lab.engine.moment import Moment
 from lab.engine.problem import Problem
+
+
+class Series(NamedTuple):
+    """A number of a measurement's info that is worth drawing against steps.
+
+    Where the info also has `<key>_low` and `<key>_high`, or `<key>_error`, they are drawn as a band.
+
+    Attributes:
+        key: its name in the info.
+        title: the name on an axis.
+        unit: its unit; "1" for a pure number.
+        log: whether a logarithmic axis suits it.
+        doc: one line on what it is.
+    """
+
+    key: str
+    title: str
+    unit: str = "1"
+    log: bool = False
+    doc: str = ""
 
 
 class Sight(NamedTuple):
@@ -22,6 +43,8 @@ class Sight(NamedTuple):
         seed: the experiment's seed, for a probe's own random directions.
         diverged: the runs that are given up.
         moment: the lane as it stands before its next step, for a probe that looks inside it.
+        before: what the lane's last planned measurement of this probe left to begin with; empty for
+            the first one and for measurements asked for by hand.
     """
 
     theta: torch.Tensor
@@ -29,6 +52,7 @@ class Sight(NamedTuple):
     seed: int
     diverged: frozenset[int] = frozenset()
     moment: Moment | None = None
+    before: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @property
     def alive(self) -> list[int]:
@@ -38,10 +62,18 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a probe gives back: named arrays, and numbers or text."""
+    """What a probe gives back.
+
+    Attributes:
+        arrays: named arrays, for the record.
+        info: numbers and text, for the record.
+        carry: what the next planned measurement of this probe on this lane finds in
+            `Sight.before`: a warm start. It is kept with the session, not on record.
+    """
 
     arrays: Mapping[str, np.ndarray]
     info: Mapping[str, Any]
+    carry: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Probe(ABC):
@@ -49,11 +81,13 @@ class Probe(ABC):
 
     A probe of scope "lane" sees one lane; one of scope "lanes" sees all of them at the same step.
     What it measures follows from what it sees and its knobs alone, so that a run gives the same
-    record however fast it goes: no clock, no memory of earlier measurements.
+    record however fast it goes: no clock, and no memory but what it says it leaves for the next
+    measurement (`Measurement.carry`).
     """
 
     scope: ClassVar[str] = "lane"
     looks_inside: ClassVar[bool] = False  # whether it needs `Sight.moment`; for scope "lane" only
+    tracks: ClassVar[tuple[Series, ...]] = ()  # what of its info is drawn against steps
 
     @abstractmethod
     def measure(self, problem: Problem, sight: Any) -> Steps[Measurement]:
