@@ -32,6 +32,14 @@ class KroneckerFactors(NamedTuple):
     gradients: torch.Tensor  # (runs, out, out), mean of g gᵀ
 
 
+class LastLayer(NamedTuple):
+    """What a classifier's last layer sees, and what it makes scores of it with."""
+
+    features: torch.Tensor  # (runs, N, d)
+    labels: torch.Tensor  # (N,), class numbers
+    weight: torch.Tensor  # (runs, K, d); of several linear layers in a row their product
+
+
 # Where the targets come from whose gradients make a Fisher matrix: drawn once from the model's
 # outputs, the mean over all that it could draw, or the data ("empirical").
 Fisher = Literal["sampled", "exact", "empirical"]
@@ -47,6 +55,9 @@ class Structure:
     likelihood_trouble: str = "this problem is no network that foresees targets"
     classes: int = 0  # how many classes a network's outputs score, 0 where there are none
     linear_layers: tuple[LinearLayer, ...] = ()  # those that `kronecker_factors` knows
+    # where class means go in neural collapse: to a simplex where the last layer has a bias, else to
+    # orthogonal vectors; empty for a problem without `last_layer`
+    collapse_frame: Literal["", "simplex", "orthogonal"] = ""
 
     def term_values(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
         """The several losses whose sum is the value, for a problem that has `terms`.
@@ -138,3 +149,19 @@ class Structure:
             that took.
         """
         raise NotImplementedError(f"{type(self).__name__} has no linear layers")
+
+    def last_layer(self, theta: torch.Tensor) -> LastLayer:
+        """What the last layer of a classifier sees on all data, and its weight.
+
+        Linear layers at the end with nothing between them count as one.
+
+        Args:
+            theta: (runs, dim).
+
+        Returns:
+            Features (runs, N, d), labels (N,) and weight (runs, K, d).
+
+        Raises:
+            ValueError: a problem without classes or such a layer.
+        """
+        raise ValueError(f"{type(self).__name__} has no last layer that scores classes")

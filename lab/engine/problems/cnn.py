@@ -32,6 +32,7 @@ from lab.engine.problems.entries import (
     Widths,
 )
 from lab.engine.problems.network import wants_graph
+from lab.engine.structure import LastLayer
 
 SIDE = 8  # pixels
 _SAMPLE_BLOCK = 256  # samples evaluated together on a CPU where no graph is kept
@@ -63,6 +64,8 @@ class DigitsCNN(NetworkEntry):
     batch_size: BatchSize = 64
     samples: Digits = 1797
     data_seed: DataSeed = 0
+
+    collapse_frame = "simplex"
 
     def __post_init__(self):
         """Check what `NetworkEntry` checks, and that there is a convolution.
@@ -107,12 +110,21 @@ class DigitsCNN(NetworkEntry):
 
     def _forward(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Outputs (runs, N, 10), each run a group of the convolutions."""
-        *_, last = self._states(theta, inputs)
-        pooled = functional.max_pool2d(last, 2)  # (N, runs · channels, 4, 4)
-        features = pooled.reshape(len(pooled), len(theta), -1).transpose(0, 1)
         parts = self.layout.split(theta)
         weight, bias = (parts[name] for name in self.layout.names[-2:])
-        return torch.baddbmm(bias[:, None], features, weight.mT)
+        return torch.baddbmm(bias[:, None], self._features(theta, inputs), weight.mT)
+
+    def _features(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """What the linear layer sees: (runs, N, channels · 16)."""
+        *_, last = self._states(theta, inputs)
+        pooled = functional.max_pool2d(last, 2)  # (N, runs · channels, 4, 4)
+        return pooled.reshape(len(pooled), len(theta), -1).transpose(0, 1)
+
+    def last_layer(self, theta: torch.Tensor) -> LastLayer:
+        """See `Structure.last_layer`; one run after the other."""
+        inputs, labels = self.dataset.on(theta)
+        features = torch.cat([self._features(row, inputs) for row in theta.split(1)])
+        return LastLayer(features, labels, self.layout.split(theta)[self.layout.names[-2]])
 
     def _states(self, theta: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         """What each convolution gives, one after the other: (N, runs · channels, 8, 8)."""

@@ -7,6 +7,7 @@ several times faster so, and a plane of landscape points can be cut into blocks 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch.nn import functional
@@ -16,7 +17,7 @@ from lab.engine.problem import Batch
 from lab.engine.problems.activations import Activation, without_graph
 from lab.engine.problems.kronecker import factors, joined, sample_gradients
 from lab.engine.problems.network import Network, wants_graph
-from lab.engine.structure import Fisher, KroneckerFactors, LinearLayer
+from lab.engine.structure import Fisher, KroneckerFactors, LastLayer, LinearLayer
 
 NORM_EPSILON = 1e-5  # added to the variance in batch normalisation, as in torch.nn.BatchNorm1d
 # Bytes of the widest layer at the points of a plane that are evaluated side by side.
@@ -59,6 +60,32 @@ class DenseNetwork(Network):
         """What each hidden layer gives on all data: theta (runs, dim) -> (runs, N, units) each."""
         *states, _ = self._states(theta, self.dataset.on(theta)[0])
         return [state.mT for state in states]
+
+    @property
+    def collapse_frame(self) -> Literal["", "simplex", "orthogonal"]:
+        """As the biases of the layers that make the scores have it; empty without classes."""
+        count = _trailing_linear(self.layers)
+        if not (self.dataset.classes and count):
+            return ""
+        return "simplex" if any(x.bias for x in self.layers[-count:]) else "orthogonal"
+
+    def last_layer(self, theta: torch.Tensor) -> LastLayer:
+        """See `Structure.last_layer`; without hidden layers the features are the inputs.
+
+        Raises:
+            ValueError: targets that are no classes, or outputs that are not linear.
+        """
+        if not self.collapse_frame:
+            return super().last_layer(theta)  # which says that there is none
+        count = _trailing_linear(self.layers)
+        inputs, labels = self.dataset.on(theta)
+        states = [_columns(inputs, len(theta)), *self._states(theta, inputs)]
+        features = states[len(self.layers) - count].mT
+        parts = self.layout.split(theta)
+        weight = parts[self.layers[-1].weight]
+        for layer in reversed(self.layers[-count:-1]):
+            weight = weight @ parts[layer.weight]
+        return LastLayer(features, labels, weight)
 
     def _states(self, theta: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         """What each layer gives, one after the other: (runs, units, N)."""
@@ -158,6 +185,16 @@ class DenseNetwork(Network):
 
 
 Parts = Mapping[str, torch.Tensor]  # name -> (runs, *shape)
+
+
+def _trailing_linear(layers: Sequence[Dense]) -> int:
+    """How many layers at the end are affine maps and nothing else."""
+    count = 0
+    for layer in reversed(layers):
+        if layer.norm or layer.activation or layer.skip:
+            break
+        count += 1
+    return count
 
 
 def _columns(inputs: torch.Tensor, runs: int) -> torch.Tensor:
