@@ -33,6 +33,7 @@ class Engine:
         self._file_trouble = ""  # the last trouble with the file, said once
         self._told = 0  # events of the recording that were passed on
         self._stepping = False  # whether the last turn was one of stepping
+        self._owed = 0.0  # seconds that measuring is ahead of stepping
         self._commands: dict[str, Callable] = {
             "open": self._open,
             "switch": self._show,
@@ -117,19 +118,29 @@ class Engine:
         return Happened("done", command, value)
 
     def _take_turn(self) -> float | None:
-        """Step for a while or measure for a while, in turns; see `serve` for what is returned."""
+        """Step for a while or measure for a while, in turns; see `serve` for what is returned.
+
+        A slice of a large measurement may take many times as long as a step. While the run plays,
+        stepping then has turn after turn until it had as much time.
+        """
         session = self.session
         if session is None:
             return None
         begin = time.perf_counter()
-        self._stepping = not (self._stepping and session.jobs)
+        owes = self.head.playing and self._owed > 0
+        self._stepping = owes or not (self._stepping and session.jobs)
         if self._stepping:
             wait = self._go_forward(session) if self.head.playing else self._catch_up(session)
             wait = 0.0 if session.jobs else wait
         else:
             session.jobs.work(SLICE)
             wait = 0.0
-        self._meter.add(begin, time.perf_counter(), self.head.position)
+        end = time.perf_counter()
+        if not self._stepping:
+            self._owed = end - begin
+        else:  # a turn that ends early had nothing to step
+            self._owed = max(0.0, self._owed - (end - begin)) if end - begin >= SLICE else 0.0
+        self._meter.add(begin, end, self.head.position)
         return self._keep(wait)
 
     def _go_forward(self, session: Any) -> float:

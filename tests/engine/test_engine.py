@@ -2,6 +2,7 @@
 
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -303,3 +304,27 @@ def test_fault_in_a_turn_pauses_and_is_told(engine, monkeypatch):
     news = serve(engine, ("play",))
     assert any(h.kind == "trouble" and "ZeroDivisionError" in h.value for h in news)
     assert not engine.frame().playing
+
+
+def test_stepping_gets_as_much_time_as_large_slices_of_a_measurement(engine, monkeypatch):
+    """Told by a clock of the test's own: a slice takes 40 ms, a step 4."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(
+        "lab.engine.engine.time", SimpleNamespace(perf_counter=lambda: clock.now, monotonic=int)
+    )
+    turns = []
+
+    def take(word, seconds):
+        turns.append(word)
+        clock.now += seconds
+        return True
+
+    session = engine.session
+    monkeypatch.setattr(session.jobs, "work", lambda seconds: take("measure", 0.040))
+    monkeypatch.setattr(session, "advance", lambda *given: take("step", 0.004))
+    monkeypatch.setattr(type(session.jobs), "__len__", lambda self: 1)
+    engine.serve([Command("play", ())])
+    turns.clear()
+    for _ in range(44):
+        engine.serve([])
+    assert (turns.count("measure"), turns.count("step")) == (4, 40)
