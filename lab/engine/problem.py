@@ -24,6 +24,18 @@ class Optimum(NamedTuple):
     is_global: bool = True
 
 
+class CriticalPoint(NamedTuple):
+    """A known point without a gradient, or a whole family of them at one loss.
+
+    Attributes:
+        value: the loss there.
+        index: how many eigenvalues of the Hessian are negative.
+    """
+
+    value: float
+    index: int
+
+
 class Batches(Protocol):
     """The order of mini-batches: a function of the step alone, so that any step can be replayed."""
 
@@ -41,6 +53,7 @@ class Problem(Structure, ABC):
     family: ClassVar[str] = "function"  # "surface", "network" or "function"
     window: tuple[tuple[float, float], ...] | None = None  # (low, high) for each coordinate
     optima: tuple[Optimum, ...] = ()
+    critical_points: tuple[CriticalPoint, ...] = ()  # all of them, where they are known
     log_scale: bool = False  # whether the landscape is best seen on a logarithmic scale
     origin: Choice | None = None  # the file that made it, for one that a file defines
     hessian_trouble: str = ""  # why second derivatives cannot be trusted, empty if they can
