@@ -3,6 +3,7 @@
 None of it is needed to minimise; rules that ask for it say so where a problem has none.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -40,6 +41,19 @@ class LastLayer(NamedTuple):
     weight: torch.Tensor  # (runs, K, d); of several linear layers in a row their product
 
 
+class Tangent(NamedTuple):
+    """A network's outputs to first order around points, and its loss to second order in them.
+
+    With J the derivative of the outputs by the parameters and S the second derivative of the mean
+    loss by the outputs. The graphs die with it.
+    """
+
+    slopes: Callable[[], torch.Tensor]  # gradients (runs, N, C) of samples' own losses by outputs
+    push: Callable[[torch.Tensor], torch.Tensor]  # v (runs, dim) -> Jv (runs, N, C)
+    bend: Callable[[torch.Tensor], torch.Tensor]  # u (runs, N, C) -> Su (runs, N, C)
+    pull: Callable[[torch.Tensor], torch.Tensor]  # u (runs, N, C) -> Jᵀu (runs, dim)
+
+
 # Where the targets come from whose gradients make a Fisher matrix: drawn once from the model's
 # outputs, the mean over all that it could draw, or the data ("empirical").
 Fisher = Literal["sampled", "exact", "empirical"]
@@ -55,6 +69,9 @@ class Structure:
     likelihood_trouble: str = "this problem is no network that foresees targets"
     classes: int = 0  # how many classes a network's outputs score, 0 where there are none
     linear_layers: tuple[LinearLayer, ...] = ()  # those that `kronecker_factors` knows
+    # pairs of weights by name: a skip connection adds what the one's layer gives to the other's, so
+    # that their units, as many as both have, can only change places together
+    tied_units: tuple[tuple[str, str], ...] = ()
     # where class means go in neural collapse: to a simplex where the last layer has a bias, else to
     # orthogonal vectors; empty for a problem without `last_layer`
     collapse_frame: Literal["", "simplex", "orthogonal"] = ""
@@ -108,6 +125,18 @@ class Structure:
             value (runs,) and outputs (runs, samples, outputs).
         """
         raise NotImplementedError(f"{type(self).__name__} has no outputs")
+
+    def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
+        """What a network's outputs and loss do close to points.
+
+        Args:
+            theta: (runs, dim).
+            batch: (runs, samples) indices, or None for all data.
+
+        Raises:
+            ValueError: a problem that is no network.
+        """
+        raise ValueError(f"a network's outputs are needed: {type(self).__name__} has none")
 
     def model_gradient(
         self, theta: torch.Tensor, noise: Noise, what: str, batch: Batch | None = None
@@ -165,3 +194,25 @@ class Structure:
             ValueError: a problem without classes or such a layer.
         """
         raise ValueError(f"{type(self).__name__} has no last layer that scores classes")
+
+    def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """What each hidden layer gives on all data, from inputs to outputs.
+
+        Args:
+            theta: (runs, dim).
+
+        Returns:
+            (runs, N, units, ...) for each hidden layer.
+
+        Raises:
+            ValueError: a problem that does not tell.
+        """
+        raise ValueError(f"{type(self).__name__} does not tell what its hidden units give")
+
+    def hidden_sums(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """The same as `hidden` for what each layer's affine map gives, before all that follows.
+
+        Raises:
+            ValueError: a problem that does not tell.
+        """
+        raise ValueError(f"{type(self).__name__} does not tell what its hidden units give")

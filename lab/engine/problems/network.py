@@ -13,6 +13,8 @@ from lab.engine.noise import Noise
 from lab.engine.problem import Batch, Batches, Problem, Products
 from lab.engine.problems.batches import EpochBatches
 from lab.engine.problems.datasets import Dataset
+from lab.engine.problems.tangent import tangent_of
+from lab.engine.structure import Tangent
 
 MIXED = "batch normalisation mixes the samples that are evaluated together"
 _BLOCK_BYTES = {"cpu": 1 << 26, "cuda": 1 << 30, "mps": 1 << 28}  # kept for runs evaluated at once
@@ -78,9 +80,65 @@ class Network(Problem):
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Accuracy for classes, root mean squared error for values, on all data."""
-        name = "accuracy" if self.dataset.classes else "rmse"
+        inputs = self.dataset.on(theta)[0]
         with torch.no_grad():
-            return {name: torch.cat([self._metric(x) for x, _ in self._blocks(theta, None)])}
+            blocks = [self.outputs(rows, inputs) for rows, _ in self._blocks(theta, None)]
+            return {self._metric_name: torch.cat([self._metric(outputs) for outputs in blocks])}
+
+    def plane_outputs(
+        self,
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> Iterator[torch.Tensor]:
+        """Outputs (points, N, C) at points of a plane, some points after the others.
+
+        Run to its end under `torch.no_grad`. Override where a plane allows a faster way.
+
+        Args:
+            center: (dim,), where a = b = 0.
+            d1: (dim,).
+            d2: (dim,).
+            a: (points,), coordinates along d1.
+            b: (points,), coordinates along d2.
+        """
+        inputs = self.dataset.on(center)[0]
+        size = self._runs_at_once(len(self.dataset), center)
+        for x, y in zip(a.split(size), b.split(size), strict=True):
+            yield self.outputs(center + x[:, None] * d1 + y[:, None] * d2, inputs)
+
+    def plane_values(
+        self,
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> torch.Tensor:
+        """See `Problem.plane_values`."""
+        targets = self._prepared.on(center)[1]
+        with torch.no_grad():
+            blocks = self.plane_outputs(center, d1, d2, a, b)
+            return torch.cat([self.criterion.value(outputs, targets) for outputs in blocks])
+
+    def plane_values_and_metrics(
+        self,
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        """See `Problem.plane_values_and_metrics`: loss and metric of the same outputs."""
+        targets = self._prepared.on(center)[1]
+        values, metrics = [], []
+        with torch.no_grad():
+            for outputs in self.plane_outputs(center, d1, d2, a, b):
+                values.append(self.criterion.value(outputs, targets))
+                metrics.append(self._metric(outputs))
+        return torch.cat(values), {self._metric_name: torch.cat(metrics)}
 
     @property
     def data_text(self) -> str:
@@ -119,26 +177,16 @@ class Network(Problem):
 
     def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
         """See `Problem.gauss_newton_products`: Jᵀ(S(Jv)), each factor by differentiation."""
+        tangent = self.tangent(theta, batch)
+        return lambda vector: tangent.pull(tangent.bend(tangent.push(vector)))
+
+    def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
+        """See `Structure.tangent`; one graph of the outputs, kept with what is returned."""
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             inputs, targets = self._data(theta, batch)
-            outputs = self.outputs(theta, inputs)  # (runs, N, C)
-            weights = torch.zeros_like(outputs, requires_grad=True)
-            pulled = torch.autograd.grad(outputs, theta, weights, create_graph=True)[
-                0
-            ]  # Jᵀ weights
-            ends = outputs.detach().requires_grad_()
-            value = self.criterion.value(ends, targets)
-            slopes = torch.autograd.grad(value.sum(), ends, create_graph=True)[0]
-
-        def product(vector: torch.Tensor) -> torch.Tensor:
-            (pushed,) = torch.autograd.grad(pulled, weights, vector, retain_graph=True)  # Jv
-            (bent,) = torch.autograd.grad(
-                slopes, ends, pushed, retain_graph=True, materialize_grads=True
-            )
-            return torch.autograd.grad(outputs, theta, bent, retain_graph=True)[0]
-
-        return product
+            outputs = self.outputs(theta, inputs)
+        return tangent_of(theta, outputs, self.criterion, targets)
 
     def _model_gradient(
         self, theta: torch.Tensor, noise: Noise, what: str, batch: Batch | None
@@ -176,12 +224,15 @@ class Network(Problem):
         batch = batch.to(theta.device)
         return inputs[batch], targets[batch]
 
-    def _metric(self, theta: torch.Tensor) -> torch.Tensor:
-        """What `metrics` gives, for all runs at once."""
-        inputs, targets = self.dataset.on(theta)
-        outputs = self.outputs(theta, inputs)
+    @property
+    def _metric_name(self) -> str:
+        return "accuracy" if self.dataset.classes else "rmse"
+
+    def _metric(self, outputs: torch.Tensor) -> torch.Tensor:
+        """What `metrics` says of outputs (runs, N, C) on all data: (runs,)."""
+        targets = self.dataset.on(outputs)[1]
         if self.dataset.classes:
-            return (outputs.argmax(-1) == targets).to(theta.dtype).mean(-1)
+            return (outputs.argmax(-1) == targets).to(outputs.dtype).mean(-1)
         return (outputs - targets).square().mean((-2, -1)).sqrt()
 
     def _blocks(

@@ -1,0 +1,89 @@
+"""Products with the derivative of a network's outputs, and with what its loss makes of them."""
+
+from collections.abc import Callable
+
+import torch
+
+from lab.engine.loss import Loss
+from lab.engine.structure import Tangent
+
+
+def tangent_of(
+    theta: torch.Tensor, outputs: torch.Tensor, criterion: Loss, targets: torch.Tensor
+) -> Tangent:
+    """Everything from the graph of the outputs.
+
+    Jv is the derivative of Jᵀu by u, in the direction v: two passes back in place of one forward.
+
+    Args:
+        theta: (runs, dim), a leaf.
+        outputs: (runs, N, C), computed from theta with their graph.
+        criterion: the loss.
+        targets: as `Loss.value` takes them.
+    """
+    with torch.enable_grad():
+        weights = torch.zeros_like(outputs, requires_grad=True)
+        (pulled,) = torch.autograd.grad(outputs, theta, weights, create_graph=True)
+
+    def push(vector: torch.Tensor) -> torch.Tensor:
+        return torch.autograd.grad(pulled, weights, vector, retain_graph=True)[0]
+
+    def pull(weight: torch.Tensor) -> torch.Tensor:
+        return torch.autograd.grad(outputs, theta, weight, retain_graph=True)[0]
+
+    ends = outputs.detach()
+    return Tangent(
+        lambda: sample_slopes(criterion, ends, targets),
+        push,
+        bending(criterion, ends, targets),
+        pull,
+    )
+
+
+def bending(
+    criterion: Loss, outputs: torch.Tensor, targets: torch.Tensor
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Products with the second derivative of the mean loss by the outputs.
+
+    Args:
+        criterion: the loss.
+        outputs: (runs, N, C).
+        targets: as `Loss.value` takes them.
+
+    Returns:
+        A function u (runs, N, C) -> Su (runs, N, C).
+    """
+    with torch.enable_grad():
+        ends = outputs.detach().requires_grad_()
+        value = criterion.value(ends, targets)
+        (slopes,) = torch.autograd.grad(value.sum(), ends, create_graph=True)
+
+    def bend(weight: torch.Tensor) -> torch.Tensor:
+        if not slopes.requires_grad:  # a loss that is linear in the outputs
+            return torch.zeros_like(weight)
+        return torch.autograd.grad(slopes, ends, weight, retain_graph=True, materialize_grads=True)[
+            0
+        ]
+
+    return bend
+
+
+def sample_slopes(criterion: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The gradient of each sample's own loss by its outputs.
+
+    Args:
+        criterion: the loss.
+        outputs: (runs, N, C).
+        targets: as `Loss.value` takes them.
+
+    Returns:
+        (runs, N, C)
+    """
+    runs, samples, _ = outputs.shape
+    shared = targets.ndim < (2 if criterion.targets == "class" else 3)
+    own = targets.expand(runs, *targets.shape) if shared else targets
+    with torch.enable_grad():
+        ends = outputs.detach().flatten(0, 1)[:, None].requires_grad_()  # one sample a run
+        value = criterion.value(ends, own.flatten(0, 1)[:, None])
+        (slopes,) = torch.autograd.grad(value.sum(), ends)
+    return slopes[:, 0].unflatten(0, (runs, samples))
