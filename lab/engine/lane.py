@@ -29,6 +29,7 @@ BLOCK_BYTES = 4 << 20
 LARGE = 512 << 20  # bytes of a lane from which it is asked whether they are free
 EXPLODED_LOSS = 1e20  # a run is given up beyond this: float32 ends at 3e38
 EXPLODED_THETA = 1e12
+_STREAM = 1 << 20  # runs whose noise a lane's `stream` tells from that of another stream
 COUNTED = ("value_evaluations", "gradient_evaluations", "hessian_products")  # as in Counts
 
 
@@ -103,14 +104,15 @@ class RunningLane:
             raise ValueError(f"lane {spec.name!r}: {reason}")
         self.runs = spec.total_runs
         _check_size(spec, rule, problem, device, dtype)
-        streams = [run % spec.runs for run in range(self.runs)]
+        rows = [run % spec.runs for run in range(self.runs)]
+        streams = [spec.stream * _STREAM + row for row in rows]
         self._place = {"device": device, "dtype": dtype}
         self.rule = rule
         self._oracle = Oracle(problem, problem.batches(seed, streams), Noise(seed, streams))
         self._failure: Failure | None = None
         if resume is None:
             self.step = 0
-            self.theta = _starts(spec, problem, seed)[streams].to(**self._place)
+            self.theta = _starts(spec, problem, seed)[rows].to(**self._place)
             self.seconds = 0.0
             self.counts = Counts()
             self.diverged: dict[int, Divergence] = {}

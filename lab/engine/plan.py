@@ -36,6 +36,7 @@ _LANE_KEYS = (
     "stop",
     "branch_of",
     "branch_step",
+    "stream",
     "changes",
     "lr_schedule",
 )
@@ -70,6 +71,9 @@ class Lane:
         changes: turns of live knobs during the run.
         branch_of: the lane whose past this one shares, empty for a lane of its own.
         branch_step: the step up to which it shares it.
+        stream: which mini-batches and other noise the runs see: lanes of another stream see others,
+            so that a branch of its own stream differs from its parent by the noise alone. Starts do
+            not depend on it.
         stop: the step after which the lane stands still, None for the experiment's end.
         lr_schedule: how the learning rate changes along the run, None for not at all. The knob `lr`
             is what the schedule is a factor of; one that is made for no number of steps is given
@@ -84,6 +88,7 @@ class Lane:
     changes: tuple[Change, ...]
     branch_of: str
     branch_step: int
+    stream: int
     stop: int | None
     lr_schedule: Choice | None
 
@@ -98,6 +103,7 @@ class Lane:
         changes: Sequence[Change | Mapping[str, Any]] = (),
         branch_of: str = "",
         branch_step: int = 0,
+        stream: int = 0,
         stop: int | None = None,
         lr_schedule: Any = None,
         **knobs: Any,
@@ -112,6 +118,7 @@ class Lane:
             changes: `Change`s, or tables with a `step` and knobs.
             branch_of: see the class.
             branch_step: see the class.
+            stream: see the class.
             stop: see the class.
             lr_schedule: a name of the catalogue, or a table of a name and knobs.
             **knobs: knobs of the optimizer that differ from their defaults.
@@ -140,6 +147,7 @@ class Lane:
                 "changes": _changes(entry, changes),
                 "branch_of": check_line("branch_of", branch_of),
                 "branch_step": check_count("branch_step", branch_step, 0),
+                "stream": check_count("stream", stream, 0),
                 "stop": None if stop is None else check_count("stop", stop, 0),
                 "lr_schedule": _lr_schedule(entry, lr_schedule),
             }
@@ -232,6 +240,7 @@ class Lane:
             name=name,
             branch_of=self.name,
             branch_step=step,
+            stream=self.stream,
             lr_schedule=self.lr_schedule,
             changes=[Change(step, together)] if together else [],
             **{key: self.knobs[key] if key in together else v for key, v in values.items()},
@@ -296,7 +305,7 @@ class Lane:
             data["runs"] = self.runs
         if self.start is not None:
             data["start"] = [list(row) for row in self.start]
-        for key, empty in (("branch_of", ""), ("branch_step", 0), ("stop", None)):
+        for key, empty in (("branch_of", ""), ("branch_step", 0), ("stream", 0), ("stop", None)):
             if getattr(self, key) != empty:
                 data[key] = getattr(self, key)
         if self.lr_schedule is not None:

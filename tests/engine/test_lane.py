@@ -7,6 +7,7 @@ import pytest
 import torch
 from toys import Average, Bowl, Regression, Trap
 
+import lab
 from lab.engine import lane as module
 from lab.engine.catalogue import choose
 from lab.engine.lane import Divergence, RunningLane, live_knobs, unpack_state
@@ -338,3 +339,21 @@ def test_a_rule_that_couples_runs_is_told_how_many_belong_together():
     again = running(spec, resume=lane.snapshot())
     assert again.rule.group == 3
     assert running(Lane("sgd", lr=[1e-4, 1e-3], runs=3)).rule.group == 0
+
+
+def test_lanes_of_another_stream_begin_alike_and_see_other_batches():
+    lanes = [
+        Lane("sgd", lr=0.1, runs=2, name="one"),
+        Lane("sgd", lr=0.1, runs=2, name="same"),
+        Lane("sgd", lr=0.1, runs=2, name="other", stream=1),
+        Lane("sgd", lr=0.1, runs=2, name="late", stream=1, branch_of="one", branch_step=3),
+    ]
+    problem = lab.problem("moons_mlp", batch_size=16)
+    recording = lab.run(lab.Experiment(problem, lanes=lanes, steps=5))
+    one, same, other, late = (recording.theta(lane.name) for lane in lanes)
+    assert (one == same).all()
+    assert (one[0] == other[0]).all()
+    assert (one[1:] != other[1:]).any(axis=-1).all()
+    assert (one[:4] == late[:4]).all()
+    assert (one[4:] != late[4:]).any(axis=-1).all()
+    assert (other[1, 0] != other[1, 1]).any()

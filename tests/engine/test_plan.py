@@ -340,3 +340,12 @@ def test_the_knobs_of_one_run_are_its_row():
     table[0]["lr"] = 5.0
     assert lane.run_knobs()[0]["lr"] == 1e-3
     assert Lane("sgd", runs=2).knobs_of(1) == {}
+
+
+def test_a_stream_is_kept_by_files_and_branches():
+    lane = Lane("sgd", name="a", lr=0.1, stream=3)
+    assert Lane.from_data(lane.to_data()) == lane
+    assert lane.branched("b", 5, {}).stream == 3
+    assert "stream" not in Lane("sgd").to_data()
+    with pytest.raises(ValueError, match="stream = -1"):
+        Lane("sgd", stream=-1)

@@ -5,6 +5,7 @@ other; elsewhere they become groups of one wide convolution. On a CPU, samples w
 last, in blocks that stay in cache, take less than half the time of the plain call.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,8 +106,26 @@ class DigitsCNN(NetworkEntry):
 
     def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
         """What each convolution gives on all data: theta (runs, dim) -> (runs, N, units, 8, 8)."""
-        runs = [list(self._states(row, self.dataset.on(theta)[0])) for row in theta.split(1)]
-        return [torch.stack(states) for states in zip(*runs, strict=True)]
+        return self._traced(theta, 1)
+
+    def hidden_sums(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """The same before normalisation, activation and skip connection."""
+        return self._traced(theta, 0)
+
+    @property
+    def tied_units(self) -> tuple[tuple[str, str], ...]:
+        """The convolutions on both sides of each skip connection."""
+        names = [layer.weight for layer in self._network[1]]
+        return tuple(itertools.pairwise(names)) if self.skip else ()
+
+    def _traced(self, theta: torch.Tensor, which: int) -> list[torch.Tensor]:
+        """One of the two that `_layers` tells of each convolution: (runs, N, units, 8, 8)."""
+        inputs = self.dataset.on(theta)[0]
+        runs = [
+            [pair[which] for pair in self._layers(row, inputs, in_place=False)]
+            for row in theta.split(1)
+        ]
+        return [torch.stack(found) for found in zip(*runs, strict=True)]
 
     def _forward(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Outputs (runs, N, 10), each run a group of the convolutions."""
@@ -116,7 +135,7 @@ class DigitsCNN(NetworkEntry):
 
     def _features(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """What the linear layer sees: (runs, N, channels · 16)."""
-        *_, last = self._states(theta, inputs)
+        *_, (_, last) = self._layers(theta, inputs)
         pooled = functional.max_pool2d(last, 2)  # (N, runs · channels, 4, 4)
         return pooled.reshape(len(pooled), len(theta), -1).transpose(0, 1)
 
@@ -126,11 +145,16 @@ class DigitsCNN(NetworkEntry):
         features = torch.cat([self._features(row, inputs) for row in theta.split(1)])
         return LastLayer(features, labels, self.layout.split(theta)[self.layout.names[-2]])
 
-    def _states(self, theta: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        """What each convolution gives, one after the other: (N, runs · channels, 8, 8)."""
+    def _layers(
+        self, theta: torch.Tensor, inputs: torch.Tensor, *, in_place: bool = True
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What each convolution gives, alone and at its layer's end: (N, runs · channels, 8, 8).
+
+        Where activations may work in place, the first of the two holds only until they do.
+        """
         parts = self.layout.split(theta)
         activate = ACTIVATIONS[self.activation]
-        activate = activate if wants_graph(theta) else without_graph(activate)
+        activate = without_graph(activate) if in_place and not wants_graph(theta) else activate
         images = inputs.unflatten(-1, (SIDE, SIDE))
         state = images.transpose(0, 1) if images.ndim == 4 else images[:, None]
         for depth, layer in enumerate(self._network[1]):
@@ -138,7 +162,8 @@ class DigitsCNN(NetworkEntry):
             if theta.device.type == "cpu":
                 weight = weight.contiguous(memory_format=torch.channels_last)
             groups = len(theta) if state.shape[1] > 1 else 1  # one input for all runs
-            product = functional.conv2d(state, weight, bias, padding=1, groups=groups)
+            affine = functional.conv2d(state, weight, bias, padding=1, groups=groups)
+            product = affine
             if layer.norm:
                 scale, shift = (parts[name].reshape(1, -1, 1, 1) for name in layer.norm)
                 product = _normalise(product) * scale + shift
@@ -147,7 +172,7 @@ class DigitsCNN(NetworkEntry):
                 by_run = state.unflatten(1, (len(theta), -1))
                 product = product + with_units(by_run, self.widths[depth], dim=2).flatten(1, 2)
             state = product
-            yield state
+            yield affine, state
 
     @cached_property
     def _network(self) -> tuple[Layout, tuple[Convolution, ...]]:

@@ -4,6 +4,7 @@ Inside, samples are the last axis, (runs, units, N): narrow last layers and sums
 several times faster so, and a plane of landscape points can be cut into blocks that stay in cache.
 """
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,6 +61,21 @@ class DenseNetwork(Network):
         """What each hidden layer gives on all data: theta (runs, dim) -> (runs, N, units) each."""
         *states, _ = self._states(theta, self.dataset.on(theta)[0])
         return [state.mT for state in states]
+
+    def hidden_sums(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """What each hidden layer's affine map gives on all data: (runs, N, units) each."""
+        parts = self.layout.split(theta)
+        state, sums = _columns(self.dataset.on(theta)[0], len(theta)), []
+        for layer in self.layers[:-1]:  # their activations leave the sums alone
+            sums.append(_affine(layer, parts, state))
+            state = _finish(layer, parts, sums[-1], state)
+        return [found.mT for found in sums]
+
+    @property
+    def tied_units(self) -> tuple[tuple[str, str], ...]:
+        """The layers on both sides of each skip connection."""
+        pairs = itertools.pairwise(self.layers)
+        return tuple((one.weight, two.weight) for one, two in pairs if two.skip)
 
     @property
     def collapse_frame(self) -> Literal["", "simplex", "orthogonal"]:
@@ -142,34 +158,31 @@ class DenseNetwork(Network):
                 state = _finish(layer, parts, sums[-1], state)
             return inputs, sums, state.mT
 
-    def plane_values(
+    def plane_outputs(
         self,
         center: torch.Tensor,
         d1: torch.Tensor,
         d2: torch.Tensor,
         a: torch.Tensor,
         b: torch.Tensor,
-    ) -> torch.Tensor:
-        """Values at center + a·d1 + b·d2, see `Problem.plane_values`.
+    ) -> Iterator[torch.Tensor]:
+        """Outputs at center + a·d1 + b·d2, see `Network.plane_outputs`.
 
         What the first layer's affine map gives is itself affine in a and b: its products with the
         data are made once for the plane, and each point costs two additions in their place.
         """
-        with torch.no_grad():
-            inputs, targets = self._prepared.on(center)
-            first, *later = self._layers_for(center)
-            ground = torch.stack([center, d1, d2])
-            base = _affine(first, self.layout.split(ground), _columns(inputs, 3))  # (3, units, N)
-            weights = torch.stack([torch.ones_like(a), a, b], dim=1)  # (points, 3)
-            values = []
-            for block in weights.split(self._plane_block(center)):
-                parts = self.layout.split(block @ ground)
-                product = (block @ base.flatten(1)).view(len(block), *base.shape[1:])
-                hidden = _finish(first, parts, product, _columns(inputs, len(block)))
-                for layer in later:
-                    hidden = _finish(layer, parts, _affine(layer, parts, hidden), hidden)
-                values.append(self.criterion.value(hidden.mT, targets))
-            return torch.cat(values)
+        inputs = self.dataset.on(center)[0]
+        first, *later = self._layers_for(center)
+        ground = torch.stack([center, d1, d2])
+        base = _affine(first, self.layout.split(ground), _columns(inputs, 3))  # (3, units, N)
+        weights = torch.stack([torch.ones_like(a), a, b], dim=1)  # (points, 3)
+        for block in weights.split(self._plane_block(center)):
+            parts = self.layout.split(block @ ground)
+            product = (block @ base.flatten(1)).view(len(block), *base.shape[1:])
+            hidden = _finish(first, parts, product, _columns(inputs, len(block)))
+            for layer in later:
+                hidden = _finish(layer, parts, _affine(layer, parts, hidden), hidden)
+            yield hidden.mT
 
     def _layers_for(self, theta: torch.Tensor) -> list[Dense]:
         """The layers, with faster activations where no graph is wanted."""

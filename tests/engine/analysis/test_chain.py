@@ -86,6 +86,20 @@ def test_layouts_that_are_no_chain(shapes, message):
         Chain.of(Layout.of(shapes))
 
 
+def test_skip_connections_tie_the_units_that_both_layers_have():
+    shapes = {"a": (5, 2), "b": (3, 5), "c": (6, 3), "d": (2, 6)}
+    chain = Chain.of(Layout.of(shapes), ties=[("a", "b"), ("b", "c")])
+    found = {group.layers: group.places.tolist() for group in chain.groups}
+    assert found == {(0, 1, 2): [0, 1, 2], (0,): [3, 4], (2,): [3, 4, 5]}
+    assert [group.is_coupled for group in chain.groups] == [False, True, False]
+    held = Chain.of(Layout.of(shapes), ties=[("c", "d")])
+    assert {group.layers: group.places.tolist() for group in held.groups} == {
+        (0,): [0, 1, 2, 3, 4],
+        (1,): [0, 1, 2],
+        (2,): [2, 3, 4, 5],
+    }
+
+
 def test_the_objective_is_an_inner_product():
     chain = Chain.of(Layout.of({"w": (3, 2), "b": (3,), "v": (1, 3), "c": (1,)}))
     a, b = torch.randn(2, 13, generator=DRAWS, dtype=torch.float64)

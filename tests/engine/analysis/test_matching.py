@@ -8,6 +8,7 @@ from torch import nn
 import lab
 from lab import analysis
 from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.matching import METHODS
 
 RNG = np.random.default_rng(0)
 INPUTS, CLASSES = RNG.normal(size=(40, 3)), RNG.integers(0, 2, 40)
@@ -35,7 +36,7 @@ def test_weight_matching_of_the_reference_networks(digits, pair, numbers):
     assert path.barrier == pytest.approx(numbers["R2_A_barriers_wm_tr_te"][0, 0], rel=1e-9)
 
 
-@pytest.mark.parametrize("method", ["weights", "activations"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_permuted_copy_is_put_back(digits, pair, method):
     chain = Chain.of(digits.layout)
     order = torch.as_tensor(RNG.permutation(64))
@@ -47,7 +48,7 @@ def test_a_permuted_copy_is_put_back(digits, pair, method):
         assert (back == pair[0]).all()
 
 
-@pytest.mark.parametrize("method", ["weights", "activations"])
+@pytest.mark.parametrize("method", METHODS)
 def test_channels_of_a_convolutional_network_are_put_back(method):
     problem = lab.problem("digits_cnn", samples=50, widths=(5, 6), norm=True)
     theta = torch.as_tensor(RNG.normal(size=problem.dim))
@@ -103,6 +104,85 @@ def test_several_hidden_layers_end_where_no_single_layer_can_gain(seed):
             assert value <= found.objective + 1e-9
 
 
+def test_correlations_of_the_reference_networks(digits, pair, numbers):
+    """Units that are never at work may stand anywhere: the gain of the reference counts."""
+    found = analysis.best_permutation(digits, *pair, method="correlations")
+    rows = []
+    for theta in pair:
+        inputs = digits.dataset.inputs.numpy()
+        values = np.maximum(inputs @ theta[:4096].reshape(64, 64).T + theta[4096:4160], 0)
+        values, spread = values - values.mean(0), values.std(0)
+        rows.append(values / np.where(spread > 0, spread, 1))
+    gains = rows[0].T @ rows[1] / len(rows[0])
+    reference = numbers["R2_A_perms_act_pearson"][0]
+    wanted = gains[np.arange(64), reference].sum()
+    assert gains[np.arange(64), found.permutations[0]].sum() == pytest.approx(wanted, rel=1e-12)
+    path = analysis.linear_path(digits, pair[0], found.theta)
+    golden = numbers["R2_A_barriers_act_pearson_tr_te"][0, 0]
+    assert path.barrier == pytest.approx(golden, rel=0.15)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("widths", [(12, 12, 12), (8, 12, 6)])
+def test_layers_tied_by_skip_connections_are_put_back_together(method, norm, widths):
+    problem = lab.problem("digits_mlp", samples=60, widths=widths, skip=True, norm=norm)
+    theta = torch.as_tensor(np.random.default_rng(1).normal(size=problem.dim)) / 3
+    shuffled, orders = shuffle(problem, theta)
+    assert problem.value(shuffled) == pytest.approx(float(problem.value(theta)), rel=1e-10)
+    before = analysis.linear_path(problem, theta, shuffled, points=5)
+    assert np.ptp(np.asarray(before.loss)) > 1e-3
+    found = analysis.best_permutation(problem, theta, shuffled, method=method)
+    torch.testing.assert_close(found.theta, theta, rtol=0, atol=0)
+    for order, back in zip(orders, found.permutations, strict=True):
+        assert (order[back] == torch.arange(len(order))).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_channels_tied_by_skip_connections_are_put_back_together(method):
+    problem = lab.problem("digits_cnn", samples=40, widths=(5, 7, 7), skip=True, norm=True)
+    theta = torch.as_tensor(np.random.default_rng(2).normal(size=problem.dim))
+    shuffled, _ = shuffle(problem, theta)
+    found = analysis.match_permutation(problem, theta, shuffled, method=method)
+    torch.testing.assert_close(found, theta, rtol=0, atol=0)
+
+
+def test_a_module_with_a_skip_connection_needs_its_ties():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.last = nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+        def forward(self, x):
+            x = torch.tanh(self.first(x))
+            return self.last(x + torch.tanh(self.second(x)))
+
+    problem = lab.problem(Residual().double(), data=(INPUTS, CLASSES), loss="cross_entropy")
+    theta = torch.as_tensor(RNG.normal(size=problem.dim))
+    with pytest.raises(ValueError, match="skip connection"):
+        analysis.match_permutation(problem, theta, theta)
+    ties = [("first.weight", "second.weight")]
+    chain = Chain.in_problem(problem, ties)
+    (group,) = chain.groups
+    order = torch.as_tensor(RNG.permutation(6))
+    shuffled = chain.permuted(theta, chain.moved(chain.identity(theta.device), group, order))
+    assert problem.value(shuffled) == pytest.approx(float(problem.value(theta)), rel=1e-12)
+    found = analysis.match_permutation(problem, theta, shuffled, ties=ties)
+    torch.testing.assert_close(found, theta, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="use method='weights'"):
+        analysis.match_permutation(problem, theta, theta, method="activations", ties=ties)
+
+
+def shuffle(problem, theta):
+    """A copy whose groups of units are in another order, and the order of each layer."""
+    chain = Chain.in_problem(problem)
+    orders = chain.identity(theta.device)
+    for group in chain.groups:
+        order = torch.as_tensor(np.random.default_rng(3).permutation(len(group.places)))
+        orders = chain.moved(orders, group, order)
+    return chain.permuted(theta, orders), orders
+
+
 def test_the_same_seed_gives_the_same_permutation():
     problem = network(8, 8, 8)
     a, b = RNG.normal(size=(2, problem.dim))
@@ -115,7 +195,8 @@ def test_the_same_seed_gives_the_same_permutation():
     [
         (lambda: lab.problem("booth"), {}, "only in a chain of layers"),
         (lambda: network(), {}, "with a hidden layer"),
-        (lambda: lab.problem("moons_mlp", skip=True), {}, "skip connection"),
+        (lambda: lab.problem("moons_mlp", skip=True), {"ties": [("0.weight",)]}, "ties: two of"),
+        (lambda: network(4), {"ties": [("0.weight", "9.weight")]}, "ties: two of 0.weight"),
         (lambda: network(4), {"method": "weight"}, "method = 'weight' .*'weights'"),
     ],
 )
