@@ -237,6 +237,27 @@ class Problem(Structure, ABC):
                 ]
             )
 
+    def plane_values_and_metrics(
+        self,
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        """As `plane_values`, with what `metrics` gives at the same points: name -> (points,).
+
+        Networks know a way that evaluates each point once for both.
+        """
+        values = self.plane_values(center, d1, d2, a, b)
+        found: dict[str, list[torch.Tensor]] = {}
+        block = max(1, PLANE_NUMBERS // self.dim)
+        with torch.no_grad():
+            for x, y in zip(a.split(block), b.split(block), strict=True):
+                for name, part in self.metrics(center + x[:, None] * d1 + y[:, None] * d2).items():
+                    found.setdefault(name, []).append(part.to(values))
+        return values, {name: torch.cat(parts) for name, parts in found.items()}
+
     # What users call: numpy or torch, one vector or a batch, any float type.
 
     def value(self, theta: Array) -> Array:

@@ -124,3 +124,17 @@ def test_what_a_problem_is_called():
     rosenbrock = lab.problem("rosenbrock", b=10)
     assert rosenbrock.title == "Rosenbrock"
     assert rosenbrock.choice.to_data() == {"name": "rosenbrock", "b": 10.0}
+
+
+def test_metrics_on_a_plane_are_those_of_its_points():
+    problem = lab.problem("moons_mlp", samples=40)
+    draws = torch.Generator().manual_seed(0)
+    center, d1, d2 = torch.randn(3, problem.dim, generator=draws, dtype=torch.float64)
+    a, b = torch.rand(2, 7, generator=draws, dtype=torch.float64)
+    points = center + a[:, None] * d1 + b[:, None] * d2
+    values, metrics = module.Problem.plane_values_and_metrics(problem, center, d1, d2, a, b)
+    torch.testing.assert_close(values, problem.value(points))
+    torch.testing.assert_close(metrics["accuracy"], problem.metrics(points)["accuracy"])
+    values, metrics = lab.problem("himmelblau").plane_values_and_metrics(*torch.rand(5, 2))
+    assert len(values) == 2
+    assert metrics == {}

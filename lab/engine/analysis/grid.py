@@ -6,7 +6,8 @@ of the work.
 """
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, check_count
 from lab.engine.analysis.plane import Plane
-from lab.engine.analysis.sampling import values_on_plane
+from lab.engine.analysis.sampling import numbers_on_plane, values_on_plane
 from lab.engine.device import check_memory
 from lab.engine.problem import Problem
+from lab.engine.userarrays import as_tensor
 
 Range = tuple[float, float]
 
@@ -37,6 +39,7 @@ class LossSurface:
         near_x: (nx,), for each column the nearest one of the last grid that is complete.
         near_y: (ny,), the same for rows.
         evaluations: how many values were computed.
+        metrics: name -> (ny, nx), what else the problem says of each point, if it was asked for.
     """
 
     x: torch.Tensor
@@ -47,17 +50,24 @@ class LossSurface:
     near_x: torch.Tensor
     near_y: torch.Tensor
     evaluations: int
+    metrics: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The two directions, each (dim,)."""
         return self.plane.d1, self.plane.d2
 
-    def painted(self) -> Any:
-        """The loss (ny, nx) with each missing point lent its nearest known neighbour's value."""
-        filled = self.loss[self.near_y[:, None], self.near_x[None, :]]
-        filled[self.known] = self.loss[self.known]
-        return filled
+    def painted(self, name: str = "loss") -> Any:
+        """The loss, or a metric, (ny, nx): a missing point has its nearest known neighbour's."""
+        values = self.loss if name == "loss" else self.metrics[name]
+        return painted(values, self.known, self.near_x, self.near_y)
+
+
+def painted(values: Any, known: Any, near_x: Any, near_y: Any) -> Any:
+    """Values (ny, nx) with each missing point lent its nearest known neighbour's value."""
+    filled = values[near_y[:, None], near_x[None, :]]
+    filled[known] = values[known]
+    return filled
 
 
 def on_grid(
@@ -65,38 +75,121 @@ def on_grid(
     plane: Plane,
     span: float | tuple[Range, Range] = 1.0,
     points: int | tuple[int, int] = 51,
+    *,
+    metrics: bool = False,
+    known: LossSurface | None = None,
 ) -> Steps[LossSurface]:
     """Evaluate a plane's grid, coarse to fine; every step yields what is known so far.
+
+    Args:
+        problem: what is evaluated.
+        plane: the ground.
+        span: as for `surface`.
+        points: as for `surface`.
+        metrics: as for `surface`.
+        known: as for `surface`. Work stops only between two blocks of points, so that what is
+            still missing is evaluated in the same blocks, and comes out the same to the last bit.
+
+    Returns:
+        The surface.
 
     Raises:
         ValueError: as for `surface`.
     """
     center, basis = plane.tensors()
+    x, y = grid_axes(span, points, center)
+    nx, ny = len(x), len(y)
+    check_memory(4 * nx * ny * x.element_size(), x.device, f"a grid of {nx} x {ny} points")
+    order = Order(nx, ny, x.device)
+    loss, there, others = _begun(known, plane, x, y)
+    done = int(there.sum())
+    near: tuple[torch.Tensor, ...] = ()
+    for now in range(order.count):
+        iy, ix = order.at(now, there)
+        coordinates = torch.stack([x[ix], y[iy]], dim=1)
+        if not len(ix):
+            near = order.near(now)
+        for part, (found, more) in _numbers(problem, center, basis, coordinates, metrics=metrics):
+            at = iy[part], ix[part]
+            loss[at], there[at] = found, True
+            for name, numbers in more.items():
+                others.setdefault(name, torch.full_like(loss, torch.nan))[at] = numbers
+            if part.stop == len(ix):
+                near = order.near(now)
+            copies = (loss.clone(), plane, there.clone(), *near, done + part.stop)
+            parts = {name: numbers.clone() for name, numbers in others.items()}
+            shown = LossSurface(x, y, *copies, parts) if near else None
+            yield Progress((done + part.stop) / (nx * ny), shown)
+        done += len(ix)
+    return LossSurface(x, y, loss, plane, there, *near, done, others)
+
+
+def grid_axes(span: Any, points: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The coordinates x (nx,) and y (ny,) of a grid.
+
+    Raises:
+        ValueError: as for `surface`.
+    """
     counts = tuple(points) if isinstance(points, tuple | list) else (points, points)
     spans = tuple(span) if isinstance(span, tuple | list) else (span, span)
     if not len(counts) == len(spans) == 2:
         raise ValueError(f"span = {span!r}, points = {points!r}: one for both axes or two")
     nx, ny = (check_count("points", count, 2) for count in counts)
-    needed = 4 * nx * ny * center.element_size()
-    check_memory(needed, center.device, f"a grid of {nx} x {ny} points")
-    x, y = (axis("span", *pair, center) for pair in zip(spans, (nx, ny), strict=True))
-    level_x, level_y = (_levels(n).to(center.device) for n in (nx, ny))
-    level = torch.maximum(level_y[:, None], level_x[None, :])
-    loss, known = center.new_full((ny, nx), torch.nan), torch.zeros_like(level, dtype=torch.bool)
-    near: tuple[torch.Tensor, ...] = ()
-    done = 0
-    for now in range(int(level.max()) + 1):
-        iy, ix = (level == now).nonzero(as_tuple=True)
-        coordinates = torch.stack([x[ix], y[iy]], dim=1)
+    return tuple(axis("span", *pair, like) for pair in zip(spans, (nx, ny), strict=True))
+
+
+class Order:
+    """In which order the points of a grid come: a coarse grid first, then halvings of it."""
+
+    def __init__(self, nx: int, ny: int, device: torch.device):
+        """Look at a grid of nx x ny points."""
+        self._x, self._y = (_levels(n).to(device) for n in (nx, ny))
+        self._level = torch.maximum(self._y[:, None], self._x[None, :])
+        self.count = int(self._level.max()) + 1
+
+    def at(self, level: int, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and columns of the points of a pass that are not known (ny, nx) yet."""
+        return ((self._level == level) & ~known).nonzero(as_tuple=True)
+
+    def near(self, level: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """For each column, and each row, the nearest one of the grid complete by a pass."""
+        return _nearest(self._x, level), _nearest(self._y, level)
+
+
+def _numbers(
+    problem: Problem,
+    center: torch.Tensor,
+    basis: torch.Tensor,
+    coordinates: torch.Tensor,
+    *,
+    metrics: bool,
+) -> Iterator[tuple[slice, tuple[torch.Tensor, Mapping[str, torch.Tensor]]]]:
+    """Values, and metrics where they are wanted, a block at a time."""
+    if metrics:
+        yield from numbers_on_plane(problem, center, basis, coordinates)
+    else:
         for part, found in values_on_plane(problem, center, basis, coordinates):
-            loss[iy[part], ix[part]] = found
-            known[iy[part], ix[part]] = True
-            if part.stop == len(ix):
-                near = (_nearest(level_x, now), _nearest(level_y, now))
-            copies = (loss.clone(), plane, known.clone(), *near, done + part.stop)
-            yield Progress(copies[-1] / (nx * ny), LossSurface(x, y, *copies) if near else None)
-        done += len(ix)
-    return LossSurface(x, y, loss, plane, known, *near, done)
+            yield part, (found, {})
+
+
+def _begun(
+    known: LossSurface | None, plane: Plane, x: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Loss, what is known, and metrics of a grid that is to be filled in.
+
+    Raises:
+        ValueError: what is known belongs to another grid.
+    """
+    if known is None:
+        loss = x.new_full((len(y), len(x)), torch.nan)
+        return loss, torch.zeros_like(loss, dtype=torch.bool), {}
+    sides = [(as_tensor(known.x), x), (as_tensor(known.y), y)]
+    sides += zip(known.plane.tensors(), plane.tensors(), strict=True)
+    if not all(one.shape == two.shape and (one.to(two) == two).all() for one, two in sides):
+        raise ValueError("known: a surface on the same plane and grid is needed")
+    loss = as_tensor(known.loss).to(x, copy=True)
+    there = as_tensor(known.known).to(x.device, copy=True)
+    return loss, there, {k: as_tensor(v).to(x, copy=True) for k, v in known.metrics.items()}
 
 
 def axis(name: str, span: Any, count: int, like: torch.Tensor) -> torch.Tensor:

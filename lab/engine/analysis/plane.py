@@ -19,6 +19,7 @@ from lab.engine.problem import Problem
 from lab.engine.userarrays import as_runs, as_tensor
 
 _SHORT = 1e-6  # a direction below this share of the other one counts as none
+_ALONG = 1e-4  # a move with less than this share across the gradient goes along it, up to rounding
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Plane:
         center: (dim,), the point a = b = 0.
         d1: (dim,), what one unit of a is.
         d2: (dim,), what one unit of b is.
-        kind: "native", "random", "pca", "points", "eigen" or "given".
+        kind: "native", "random", "pca", "points", "eigen", "gradient" or "given".
         text: what the plane is, in a few words, for the line under a picture.
         explained: (2,), for "pca" the share of the path's variance along each direction.
         scales: (2,), for "eigen" the eigenvalues.
@@ -172,12 +173,16 @@ def random_plane(
     theta = as_point(problem, center)
     draws = [random_direction(problem.dim, seed, "plane", i, like=theta) for i in range(2)]
     pair = normalized(problem.layout, torch.stack(draws), theta, normalize, bias)
-    text = f"two random directions, {_scaling(problem.layout, normalize)}, seed {seed}"
+    text = f"two random directions, {_scaling(problem.layout, normalize, bias)}, seed {seed}"
     return Plane(theta, *pair, "random", text)
 
 
 def given_plane(
-    problem: Problem, center: Any, directions: Any, normalize: str | None = None
+    problem: Problem,
+    center: Any,
+    directions: Any,
+    normalize: str | None = None,
+    bias: str = "zero",
 ) -> Plane:
     """A plane along two given directions.
 
@@ -186,6 +191,7 @@ def given_plane(
         center: (dim,).
         directions: two of length dim.
         normalize: see `directions.normalized`; as they are if not given.
+        bias: see `directions.normalized`.
 
     Returns:
         The plane.
@@ -198,9 +204,9 @@ def given_plane(
     pair = given_directions(problem, directions, theta)
     if len(pair) != 2:
         raise ValueError(f"directions: two of length {problem.dim} are needed, not {len(pair)}")
-    pair = normalized(problem.layout, pair, theta, normalize)
+    pair = normalized(problem.layout, pair, theta, normalize, bias)
     _check_apart(pair)
-    text = f"two given directions, {_scaling(problem.layout, normalize)}"
+    text = f"two given directions, {_scaling(problem.layout, normalize, bias)}"
     return Plane(theta, *pair, "given", text)
 
 
@@ -300,6 +306,48 @@ def eigen_plane(problem: Problem, center: Any, tol: float = 1e-3, seed: int = 0)
     return Plane(theta, *found.vectors, "eigen", text, scales=found.values)
 
 
+def gradient_plane(problem: Problem, center: Any, move: Any = None, seed: int = 0) -> Plane:
+    """The plane along the gradient and a run's last move (orthonormal directions).
+
+    The move, which for a rule with momentum is its velocity, gives the part of it that is
+    orthogonal to the gradient. Where there is none (at the first step, or along the gradient, as
+    of plain gradient descent on a straight slope) a random direction stands in, and where the
+    gradient vanishes another one; the text says so. Coordinates are distances.
+
+    Args:
+        problem: whose gradient, on all data.
+        center: (dim,).
+        move: (dim,), the last move; None where there is none.
+        seed: of the directions that stand in.
+
+    Returns:
+        The plane; `.d1` points uphill.
+
+    Raises:
+        ValueError: vectors of another length, or a problem of one parameter.
+    """
+    _check_room(problem)
+    theta = as_point(problem, center)
+    slope = problem.evaluate_with_gradient(theta[None])[1][0].cpu().double()
+    uphill = bool(slope.isfinite().all() and slope.any())
+    draws = [random_direction(problem.dim, seed, "gradient", i, like=slope) for i in range(2)]
+    one = slope if uphill else draws[0]
+    one = one / torch.linalg.vector_norm(one)
+    rest = torch.zeros_like(one) if move is None else as_point(problem, move).cpu().double()
+    length = torch.linalg.vector_norm(rest)
+    across = torch.linalg.vector_norm(rest - (rest @ one) * one)
+    moved = bool(length.isfinite() and across > _ALONG * length)
+    two = _orthogonal(rest if moved else draws[1], [one])
+    words = ["the gradient" if uphill else "a random direction (there is no gradient here)"]
+    if moved:
+        share = f"{100 * float(across / length):.0f} % of its length"
+        words.append(f"the part of the last move across it ({share})")
+    else:
+        why = "no move yet" if move is None else "the last move goes along the gradient"
+        words.append(f"a random direction ({why})")
+    return Plane(theta, one.to(theta), two.to(theta), "gradient", " and ".join(words))
+
+
 def _principal(offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The first two principal directions (2, dim) and variances (2,) of centred rows (n, dim).
 
@@ -352,10 +400,13 @@ def _check_apart(pair: torch.Tensor) -> None:
         raise ValueError("the two directions of a plane lie on one line")
 
 
-def _scaling(layout: Layout, normalize: str | None) -> str:
+def _scaling(layout: Layout, normalize: str | None, bias: str) -> str:
     """The way directions were scaled, in words."""
     if normalize in (None, "none"):
         return "not normalised"
     if not any(len(shape) > 1 for shape in layout.shapes):
         return "scaled to the length of theta"
-    return f"{normalize}-normalised"
+    if all(len(shape) > 1 for shape in layout.shapes):
+        return f"{normalize}-normalised"
+    words = {"zero": "left out", "code": "copied from theta"}
+    return f"{normalize}-normalised, biases and norm layers {words[bias]}"

@@ -66,6 +66,23 @@ def values_on_plane(
     yield from in_blocks(values, len(coordinates), points_in_block(problem, center))
 
 
+def numbers_on_plane(
+    problem: Problem,
+    center: torch.Tensor,
+    directions: torch.Tensor,
+    coordinates: torch.Tensor,
+) -> Iterator[tuple[slice, tuple[torch.Tensor, Mapping[str, torch.Tensor]]]]:
+    """As `values_on_plane`, with the problem's metrics beside the values."""
+    d1, d2 = directions[0], directions[-1]
+
+    def numbers(part: slice) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
+        a = coordinates[part, 0].contiguous()
+        b = coordinates[part, 1].contiguous() if len(directions) > 1 else torch.zeros_like(a)
+        return problem.plane_values_and_metrics(center, d1, d2, a, b)
+
+    yield from in_blocks(numbers, len(coordinates), points_in_block(problem, center))
+
+
 def in_blocks(work: Callable[[slice], T], count: int, block: int) -> Iterator[tuple[slice, T]]:
     """Do work on `count` things, a block at a time; where memory runs out, in smaller blocks.
 

@@ -13,6 +13,7 @@ from lab.engine.analysis.plane import (
     Plane,
     eigen_plane,
     given_plane,
+    gradient_plane,
     native_plane,
     pca_plane,
     random_plane,
@@ -20,8 +21,9 @@ from lab.engine.analysis.plane import (
 from lab.engine.analysis.sampling import values_on_plane
 from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
+from lab.engine.userarrays import as_runs
 
-KINDS = ("random", "pca", "eigen", "native")
+KINDS = ("random", "pca", "eigen", "gradient", "native")
 _SEARCH = 0.1  # of the work, roughly, where eigenvectors have to be found first
 
 
@@ -35,6 +37,10 @@ def surface(
     normalize: str | None = "filter",
     seed: int = 0,
     path: Any = None,
+    *,
+    bias: str = "zero",
+    metrics: bool = False,
+    known: LossSurface | None = None,
 ) -> Steps[LossSurface]:
     """The loss on a plane through a point.
 
@@ -42,18 +48,22 @@ def surface(
         problem: whose loss.
         center: (dim,), the middle of the picture.
         directions: "random"; "pca" for the principal directions of `path`; "eigen" for the top two
-            Hessian eigenvectors; "native" for the variables of a 2-D problem themselves; or two
-            vectors; or a `Plane`, whose centre then counts.
+            Hessian eigenvectors; "gradient" for the gradient and the last move of `path`, or a
+            random direction without one; "native" for the variables of a 2-D problem themselves;
+            or two vectors; or a `Plane`, whose centre then counts.
         span: the picture reaches from -span to span along both directions, in units of the
             directions' lengths; or ((low, high), (low, high)).
         points: grid points along each side, or (nx, ny).
         normalize: how random and given directions are scaled: "filter" (Li et al. 2018), "layer"
             or None. Those of "pca" and "eigen" stay orthonormal: there coordinates are distances.
         seed: of random directions.
-        path: (n, dim), for "pca".
+        path: (n, dim), for "pca" and "gradient".
+        bias: what biases and norm layers get of normalised directions, see `normalized`.
+        metrics: whether accuracy, or whatever the problem says of a point, is wanted too.
+        known: a partial result on the same plane and grid; only what it misses is computed.
 
     Returns:
-        The surface: `.x`, `.y`, `.loss[iy, ix]`, `.directions`, `.plane`.
+        The surface: `.x`, `.y`, `.loss[iy, ix]`, `.metrics`, `.directions`, `.plane`.
 
     Raises:
         ValueError: a wrong shape, an unknown word, or a grid that does not fit into memory.
@@ -67,9 +77,9 @@ def surface(
         plane, before = directions, 0.0
     else:
         before = _SEARCH if isinstance(directions, str) and directions == "eigen" else 0.0
-        search = _make_plane(problem, center, directions, normalize, seed, path)
+        search = _make_plane(problem, center, directions, normalize, seed, path, bias)
         plane = yield from part_of(search, 0.0, before)
-    grid = on_grid(problem, plane, span, points)
+    grid = on_grid(problem, plane, span, points, metrics=metrics, known=known)
     return (yield from part_of(grid, before, 1 - before, shows=True))
 
 
@@ -164,19 +174,31 @@ def profile(
 
 
 def _make_plane(
-    problem: Problem, center: Any, directions: Any, normalize: str | None, seed: int, path: Any
+    problem: Problem,
+    center: Any,
+    directions: Any,
+    normalize: str | None,
+    seed: int,
+    path: Any,
+    bias: str,
 ) -> Steps[Plane]:
     """The plane that a word or two vectors stand for."""
     if not isinstance(directions, str):
-        return given_plane(problem, center, directions, normalize)
+        return given_plane(problem, center, directions, normalize, bias)
     check_name(directions, KINDS, "directions")
     if directions == "random":
-        return random_plane(problem, center, normalize, seed=seed)
+        return random_plane(problem, center, normalize, bias, seed)
     if directions == "eigen":
         return (yield from eigen_plane.steps(problem, center, seed=seed))
     if directions == "native":
         like = None if center is None else as_point(problem, center)
         return native_plane(problem, like)
+    if directions == "gradient":
+        move = None
+        if path is not None:
+            rows = as_runs(path, problem.dim)[0]
+            move = rows[-1] - rows[-2] if len(rows) > 1 else None
+        return gradient_plane(problem, center, move, seed)
     if path is None:
         raise ValueError("directions = 'pca' needs path=, the points whose plane is wanted")
     return pca_plane(problem, path, center, seed)

@@ -4,8 +4,10 @@ import torch
 from torch import nn
 
 from lab.engine.layout import Layout
+from lab.engine.problems.network import wants_graph
 from lab.engine.seeds import generator
 
+_SAMPLE_BLOCK = 256  # samples evaluated together by convolutions on a CPU
 _CONVOLUTIONS = nn.modules.conv._ConvNd
 
 
@@ -15,6 +17,10 @@ class ModuleCall:
     How is settled once, on a few samples: several runs by `torch.func.vmap` if that works and gives
     the same numbers, run by run if not. Convolutions on a CPU go run by run too: they gain nothing
     there. A module whose constants let it work in only one precision is called in that one.
+
+    On a CPU and without a graph, convolutions of samples in blocks that stay in cache, with their
+    channels last, take less than half the time of one call. A module is called so where the trial
+    shows that what it gives for a sample does not depend on the others.
     """
 
     def __init__(self, module: nn.Module, inputs: torch.Tensor):
@@ -44,6 +50,7 @@ class ModuleCall:
         with torch.random.fork_rng(devices=[]):
             self._dtypes, self.trial = self._try(own, inputs.cpu())
             self._at_once = self._can_be_batched(own, inputs.cpu())
+            self._by_samples = self._can_be_split(own, inputs.cpu())
         self._convolves = any(isinstance(part, _CONVOLUTIONS) for part in module.modules())
 
     def __call__(self, theta: torch.Tensor, inputs: torch.Tensor, own: bool) -> torch.Tensor:
@@ -65,7 +72,9 @@ class ModuleCall:
             outputs = torch.func.vmap(self._one, in_dims=(0, 0 if own else None))(points, inputs)
         else:
             each = inputs if own else [inputs] * len(points)
-            outputs = torch.stack([self._one(*pair) for pair in zip(points, each, strict=True)])
+            split = slow and self._by_samples and not wants_graph(theta)
+            call = self._in_blocks if split else self._one
+            outputs = torch.stack([call(*pair) for pair in zip(points, each, strict=True)])
         return outputs.flatten(2).to(theta.dtype) if outputs.ndim > 2 else outputs[..., None]
 
     def _one(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
@@ -77,6 +86,16 @@ class ModuleCall:
         parts = {name: part for key, part in given.items() for name in self._names[key]}
         # The ties are in the names; functional_call's own leave a layer used twice changed.
         return torch.func.functional_call(self.module, parts, (inputs,), tie_weights=False)
+
+    def _in_blocks(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """The same, some samples after the others, in the layout that suits a CPU's caches."""
+        given = {**self._fixed_like(theta), **self.layout.split(theta)}
+        parts = {
+            name: _channels_last(part) for key, part in given.items() for name in self._names[key]
+        }
+        blocks = inputs.split(_SAMPLE_BLOCK)
+        call = torch.func.functional_call
+        return torch.cat([call(self.module, parts, (x,), tie_weights=False) for x in blocks])
 
     def _fixed_like(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
         """Buffers and fixed parameters on a tensor's device, in its precision."""
@@ -133,6 +152,27 @@ class ModuleCall:
             return False
         tolerance = 1e-9 if dtype is torch.float64 else 1e-4
         return torch.allclose(single, together, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+    def _can_be_split(self, own: torch.Tensor, inputs: torch.Tensor) -> bool:
+        """Whether a few samples give what they give among others, and change nothing."""
+        if self.module.training and self._fixed:
+            return False
+        dtype = self._dtypes[0]
+        cast = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        try:
+            whole = self._one(own.to(dtype), cast)
+            split = torch.cat([self._one(own.to(dtype), x) for x in cast.split(-(-len(cast) // 2))])
+        except Exception:  # a module may insist on a number of samples
+            return False
+        tolerance = 1e-9 if dtype is torch.float64 else 1e-4
+        return torch.allclose(whole, split, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _channels_last(part: torch.Tensor) -> torch.Tensor:
+    """Images and kernels (.., channels, height, width) with their channels last in memory."""
+    if part.ndim != 4:
+        return part
+    return part.contiguous(memory_format=torch.channels_last)
 
 
 def _holders(module: nn.Module) -> dict[str, list[str]]:

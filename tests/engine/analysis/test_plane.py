@@ -153,3 +153,41 @@ def test_one_parameter_holds_no_plane():
     ):
         with pytest.raises(ValueError, match="at least 2 parameters"):
             make()
+
+
+def test_a_gradient_plane_has_the_gradient_and_what_the_move_adds(w3, curvature):
+    theta, slope = curvature["W3_theta_init"], w3.gradient(curvature["W3_theta_init"])
+    move = np.random.default_rng(0).normal(size=354)
+    plane = analysis.gradient_plane(w3, theta, move)
+    one, two = plane.d1.numpy(), plane.d2.numpy()
+    np.testing.assert_allclose(one, slope / np.linalg.norm(slope), rtol=1e-12)
+    rest = move - (move @ one) * one
+    np.testing.assert_allclose(two, rest / np.linalg.norm(rest), atol=1e-12)
+    assert "the gradient and the part of the last move across it" in plane.text
+    step = 1e-4
+    rise = (w3.value(theta + step * one) - w3.value(theta - step * one)) / (2 * step)
+    assert rise == pytest.approx(np.linalg.norm(slope), rel=1e-6)
+    for along, words in ((None, "no move yet"), (-3 * slope, "the last move goes along")):
+        plane = analysis.gradient_plane(w3, theta, along)
+        assert words in plane.text
+        assert float(plane.d1 @ plane.d2) == pytest.approx(0, abs=1e-12)
+        assert float(plane.d2.norm()) == pytest.approx(1)
+
+
+def test_a_gradient_plane_where_there_is_no_gradient():
+    plane = analysis.gradient_plane(lab.problem("rosenbrock"), [1.0, 1.0], [1.0, 2.0])
+    assert "there is no gradient here" in plane.text
+    basis = torch.stack([plane.d1, plane.d2])
+    torch.testing.assert_close(basis @ basis.T, torch.eye(2, dtype=torch.float64))
+
+
+def test_a_plane_says_what_biases_get(w3, curvature):
+    theta = curvature["W3_theta"]
+    left_out = analysis.random_plane(w3, theta)
+    copied = analysis.random_plane(w3, theta, bias="code")
+    assert "biases and norm layers left out" in left_out.text
+    assert "biases and norm layers copied from theta" in copied.text
+    name = next(name for name in w3.layout.names if name.endswith("bias"))
+    assert not w3.layout.split(left_out.d1[None])[name].any()
+    own = w3.layout.split(torch.tensor(theta)[None])[name]
+    assert torch.equal(w3.layout.split(copied.d1[None])[name], own)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import torch
 
 import lab
 from lab import analysis
+from lab.engine.analysis import sampling
+from lab.engine.analysis.base import to_numpy
 
 
 @pytest.mark.parametrize(("name", "rtol"), [("w1", 1e-5), ("w3", 1e-9)])
@@ -15,8 +18,13 @@ def test_reference_surfaces(request, curvature, name, rtol):
         span=float(curvature["grid"][-1]),
         points=51,
         normalize=None,
+        metrics=True,
     )
     np.testing.assert_allclose(found.loss, curvature[f"{key}_surface_loss"], rtol=rtol)
+    accuracy = curvature[f"{key}_surface_acc"]
+    near_a_tie = np.abs(found.metrics["accuracy"] - accuracy) > 1e-6  # rounding decides there
+    assert near_a_tie.mean() <= (0.02 if name == "w1" else 0)
+    np.testing.assert_allclose(found.metrics["accuracy"], accuracy, atol=2 / 1797)
     np.testing.assert_allclose(found.x, curvature["grid"], rtol=1e-6, atol=1e-7)
     assert (found.directions[0] == curvature[f"{key}_dx"]).all()
     assert (found.directions[1] == curvature[f"{key}_dy"]).all()
@@ -95,3 +103,50 @@ def test_a_native_surface_needs_a_window():
     problem = lab.problem(lambda x: (x * x).sum(), dim=2)
     with pytest.raises(ValueError, match="window"):
         analysis.native_surface(problem)
+
+
+@pytest.mark.parametrize("name", ["himmelblau", "moons_mlp"])
+def test_a_surface_goes_on_from_what_is_known(name, monkeypatch):
+    monkeypatch.setattr(sampling, "points_in_block", lambda *_: 37)
+    problem = lab.problem(name)
+    theta = problem.start([torch.Generator().manual_seed(0)])[0]
+    plane = analysis.random_plane(problem, theta)
+    options = {"points": (33, 21), "metrics": True}
+    whole = analysis.surface(problem, theta, plane, **options)
+    stops, parts = [], []
+
+    def stop(report):
+        parts.append(report.partial)
+        if report.done > stops[-1] and report.partial is not None:
+            raise analysis.Cancelled
+
+    for share in (0.0, 0.3, 0.7):
+        stops.append(share)
+        known = parts[-1] if parts else None
+        with pytest.raises(analysis.Cancelled):
+            analysis.surface(problem, theta, plane, known=known, progress=stop, **options)
+    known = to_numpy(parts[-1])
+    assert 0.5 < known.known.mean() < 1
+    asked = []
+    done = analysis.surface(
+        problem, theta, plane, known=known, progress=lambda r: asked.append(r.done), **options
+    )
+    assert asked[0] > known.known.mean()
+    np.testing.assert_array_equal(done.loss, whole.loss)
+    assert done.evaluations == whole.evaluations == 33 * 21
+    for key, values in whole.metrics.items():
+        np.testing.assert_array_equal(done.metrics[key], values)
+    again = analysis.surface(problem, theta, plane, known=done, **options)
+    np.testing.assert_array_equal(again.loss, whole.loss)
+    np.testing.assert_array_equal(again.painted(), whole.loss)
+    with pytest.raises(ValueError, match="the same plane and grid"):
+        analysis.surface(problem, theta, plane, known=known, points=9)
+
+
+def test_a_gradient_plane_in_a_word(w3, curvature):
+    theta = curvature["W3_theta"]
+    path = np.stack([theta - 1e-2, theta])
+    found = analysis.surface(w3, theta, "gradient", path=path, points=3)
+    plane = analysis.gradient_plane(w3, theta, path[1] - path[0])
+    np.testing.assert_array_equal(found.directions[1], plane.d2.numpy())
+    assert found.plane.kind == "gradient"

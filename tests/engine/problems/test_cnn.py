@@ -98,6 +98,9 @@ def test_planes_are_evaluated_as_points_are():
     points = center + a[:, None] * d1 + b[:, None] * d2
     expected = problem.evaluate_with_gradient(points)[0]
     torch.testing.assert_close(problem.plane_values(center, d1, d2, a, b), expected)
+    values, metrics = problem.plane_values_and_metrics(center, d1, d2, a, b)
+    torch.testing.assert_close(values, expected)
+    assert torch.equal(metrics["accuracy"], problem.metrics(points)["accuracy"])
 
 
 def test_mini_batches():

@@ -198,6 +198,9 @@ def test_planes_are_evaluated_as_points_are(knobs, dtype, monkeypatch):
     points = center + a[:, None] * d1 + b[:, None] * d2
     expected = problem.evaluate(points.requires_grad_()).detach()
     torch.testing.assert_close(problem.plane_values(center, d1, d2, a, b), expected)
+    values, metrics = problem.plane_values_and_metrics(center, d1, d2, a, b)
+    torch.testing.assert_close(values, expected)
+    torch.testing.assert_close(metrics["accuracy"], problem.metrics(points)["accuracy"])
     monkeypatch.setattr(dense.DenseNetwork, "_plane_block", lambda *_: 5)
     torch.testing.assert_close(problem.plane_values(center, d1, d2, a, b), expected)
 

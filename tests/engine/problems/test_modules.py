@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 import lab
+from lab.engine.problems import modulecall
 from lab.engine.problems.modules import CallableNetwork, SequentialNetwork
 from lab.engine.seeds import generator
 
@@ -457,3 +458,18 @@ def test_what_does_not_fit_is_refused(module, options, message):
     with pytest.raises(ValueError, match=message) as raised:
         lab.problem(module, **{"data": data(), **options})
     assert "\n" not in str(raised.value)
+
+
+def test_convolutions_of_samples_in_blocks_are_the_same_function(monkeypatch):
+    monkeypatch.setattr(modulecall, "_SAMPLE_BLOCK", 5)
+    images = torch.randn(12, 1, 6, 6, generator=generator(0), dtype=torch.float64)
+    labels = torch.arange(12) % 3
+    shared = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3)]
+    ends = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    for middle, apart in (([], True), ([nn.BatchNorm2d(3)], False)):
+        module = nn.Sequential(*shared, *middle, *ends).double()
+        problem = lab.problem(module, data=(images, labels), loss="cross_entropy")
+        assert problem._call._by_samples == apart
+        theta = moved(problem, 2)
+        expected = [reference.value_of(module, images, labels)(row) for row in theta]
+        torch.testing.assert_close(problem.evaluate(theta), torch.stack(expected))
