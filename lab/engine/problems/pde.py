@@ -1,0 +1,271 @@
+"""Poisson's equation solved by a small network: deep Ritz and deep Galerkin.
+
+-Δu = f with u = 0 on the boundary; the trial function is a factor that is 0 there times a residual
+network N, so that the boundary costs no loss of its own. Source: Wu et al., arXiv 2103.11069, for
+domains, networks and start; E & Yu 2018, arXiv 1710.00211, for deep Ritz; Sirignano & Spiliopoulos
+2018, arXiv 1708.07469, for deep Galerkin, which is also called the physics-informed or
+least-squares loss.
+
+Deviations from the program of the first paper: integrals are taken over nodes that stay the same
+(Simpson's rule with both its ends, a scrambled Sobol sequence), and mini-batches are drawn from
+these in epochs in place of fresh random points at every step.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import torch
+
+from lab.engine.catalogue import register
+from lab.engine.knobs import Knob
+from lab.engine.layout import Layout
+from lab.engine.problem import Batch, Batches, Problem, Products
+from lab.engine.problems.batches import EpochBatches
+from lab.engine.problems.entries import BatchSize, DataSeed
+from lab.engine.problems.jets import Smooth, residual_jet, residual_layout
+from lab.engine.problems.poisson_domains import DOMAINS, Domain, DomainName, Nodes, quadrature
+
+PAPER = "E & Yu 2018, arXiv 1710.00211; network and domains of Wu et al., arXiv 2103.11069"
+
+
+@dataclass(frozen=True)
+class Poisson(Problem):
+    """A network that is to solve Poisson's equation; a subclass says by which loss."""
+
+    domain: Annotated[
+        DomainName,
+        Knob(doc="(0, 1), the unit ball of 3 dimensions or the unit cube of 10"),
+    ] = "interval"
+    width: Annotated[
+        int, Knob(0, 512, doc="units of each layer, 0 for the paper's (4, 8 or 20)")
+    ] = 0
+    blocks: Annotated[int, Knob(0, 32, doc="residual blocks, 0 for the paper's (1, 3 or 3)")] = 0
+    skip: Annotated[bool, Knob(doc="add its input to what a block gives")] = True
+    activation: Annotated[Smooth, Knob(doc="nonlinearity of the blocks")] = "silu"
+    nodes: Annotated[
+        int,
+        Knob(
+            0,
+            100_000,
+            doc="intervals of Simpson's rule (even), or points in ball and cube; 0 for 400 or 1024",
+        ),
+    ] = 0
+    batch_size: BatchSize = 0
+    data_seed: DataSeed = 0
+
+    family = "network"
+
+    def __post_init__(self):
+        """Refuse a number of nodes that makes no rule.
+
+        Raises:
+            ValueError: an odd number of intervals, or a single point.
+        """
+        if self.nodes == 1 or (self.domain == "interval" and self.nodes % 2):
+            raise ValueError(
+                f"nodes = {self.nodes} is not allowed: Simpson's rule needs an even number of "
+                f"intervals (nearest {self.nodes + 1})"
+            )
+
+    @abstractmethod
+    def seen(self, jet: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """What the loss is a function of, at every node.
+
+        Args:
+            jet: (runs, 2 + d, N), the trial function's value, gradient and Laplacian.
+            nodes: where, without an axis of runs or with.
+
+        Returns:
+            (runs, N, numbers)
+        """
+
+    @abstractmethod
+    def density(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """What is integrated: `seen` (runs, N, numbers) -> (runs, N)."""
+
+    @property
+    def layout(self) -> Layout:
+        """Weights and biases of the first layer, the blocks and the last layer."""
+        return self._layout
+
+    @cached_property
+    def _layout(self) -> Layout:
+        width, blocks = self.width or self._domain.width, self.blocks or self._domain.blocks
+        return residual_layout(self._domain.dim, width, blocks)
+
+    @property
+    def _domain(self) -> Domain:
+        return DOMAINS[self.domain]
+
+    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """Normal weights of variance 2 / (inputs + outputs) (Glorot & Bengio 2010), no biases."""
+        theta = torch.zeros(len(generators), self.dim, dtype=torch.float64)
+        for draws, row in zip(generators, theta, strict=True):
+            for part in self.layout.split(row).values():
+                if part.ndim > 1:
+                    part.normal_(0, math.sqrt(2 / sum(part.shape)), generator=draws)
+        return theta
+
+    def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """The loss of every run: theta (runs, dim), batch (runs, samples) or None -> (runs,)."""
+        nodes = self._nodes(theta, batch)
+        return self._mean(self.seen(self.trial(theta, nodes), nodes), nodes)
+
+    def trial(self, theta: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """The trial function g N: value, gradient and Laplacian (runs, 2 + d, N)."""
+        parts = self.layout.split(theta)
+        jet = residual_jet(
+            parts, nodes.points, self.activation, skip=self.skip, laplacian=self._needs_laplacian
+        )
+        d = self._domain.dim
+        value, slope = jet[:, :1], jet[:, 1 : 1 + d]
+        g, g_slope = nodes.factor[..., None, :], nodes.factor_gradient.mT
+        whole = [g * value, g * slope + g_slope * value]
+        if self._needs_laplacian:
+            cross = (g_slope * slope).sum(1, keepdim=True)
+            g_bend = nodes.factor_laplacian[..., None, :]
+            whole.append(g * jet[:, 1 + d :] + 2 * cross + g_bend * value)
+        return torch.cat(whole, dim=1)
+
+    _needs_laplacian = True
+
+    def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """See `Problem.gauss_newton_products`, with `seen` as the outputs."""
+        nodes = self._nodes(theta, batch)
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            seen = self.seen(self.trial(theta, nodes), nodes)
+            weights = torch.zeros_like(seen, requires_grad=True)
+            (pulled,) = torch.autograd.grad(seen, theta, weights, create_graph=True)  # Jᵀ weights
+            ends = seen.detach().requires_grad_()
+            value = self._mean(ends, nodes)
+            (slopes,) = torch.autograd.grad(value.sum(), ends, create_graph=True)
+
+        def product(vector: torch.Tensor) -> torch.Tensor:
+            (pushed,) = torch.autograd.grad(pulled, weights, vector, retain_graph=True)  # Jv
+            (bent,) = torch.autograd.grad(slopes, ends, pushed, retain_graph=True)
+            return torch.autograd.grad(seen, theta, bent, retain_graph=True)[0]
+
+        return product
+
+    def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """How far the trial function v is from the solution u.
+
+        `relative_error` is |v - u| / |u| in the mean square; `excess_energy` the mean of
+        |∇(v - u)|²/2, which is by how much the energy of v is above the least one.
+        """
+        nodes, d = self._nodes(theta, None), self._domain.dim
+        with torch.no_grad():
+            jet = self.trial(theta, nodes)
+            off = (nodes.weights * (jet[:, 0] - nodes.solution).square()).sum(-1)
+            tilt = (jet[:, 1 : 1 + d] - nodes.solution_gradient.mT).square().sum(1)
+        size = (nodes.weights * nodes.solution.square()).sum()
+        return {
+            "relative_error": (off / size).sqrt(),
+            "excess_energy": 0.5 * (nodes.weights * tilt).sum(-1),
+        }
+
+    @property
+    def samples(self) -> int:
+        """How many nodes there are."""
+        return len(self._all.weights)
+
+    def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
+        """Mini-batches of nodes in epochs; None for all nodes at every step."""
+        if not 0 < self.batch_size < self.samples:
+            return None
+        return EpochBatches(seed, streams, self.samples, self.batch_size)
+
+    def forecast(self, runs: int, dtype: torch.dtype) -> int:
+        """Adds the jets of all layers, which are kept for the way back."""
+        nodes = min(self.batch_size or self.samples, self.samples)
+        units = 6 * sum(shape[0] for shape in self.layout.shapes if len(shape) > 1)
+        return super().forecast(runs, dtype) + (
+            runs * nodes * units * (2 + self._domain.dim) * dtype.itemsize
+        )
+
+    @property
+    def data_text(self) -> str:
+        """How many nodes a value is computed from."""
+        text = f"all {self.samples:,} nodes"
+        if 0 < self.batch_size < self.samples:
+            text += f"; steps see batches of {self.batch_size:,}"
+        return text
+
+    @cached_property
+    def _all(self) -> Nodes:
+        return quadrature(self.domain, self.nodes or self._domain.nodes, self.data_seed)
+
+    @cached_property
+    def _kept(self) -> dict:
+        return {}
+
+    def _nodes(self, theta: torch.Tensor, batch: Batch | None) -> Nodes:
+        """All nodes, or those of a batch with an axis of runs, of theta's device and precision."""
+        key = (theta.device, theta.dtype)
+        if key not in self._kept:
+            self._kept[key] = self._all.like(theta)
+        nodes = self._kept[key]
+        return nodes if batch is None else nodes[batch.to(theta.device)]
+
+    def _mean(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """The loss (runs,) of what is seen at nodes: the mean over the domain, or its estimate."""
+        density = self.density(seen, nodes)
+        return (density * nodes.weights).sum(-1) * (self.samples / density.shape[-1])
+
+
+@register(
+    "problem",
+    "deep_ritz",
+    title="Poisson, deep Ritz",
+    family="differential equation",
+    formula=r"\int \frac{1}{2} |\nabla u|^2 - f u, \quad u = g\,N_\theta, \quad g = 0"
+    r"\ \mathrm{on\ the\ boundary}",
+    paper=PAPER,
+    look="The loss has a known least value below zero, −π²/4 on the interval; the relative error "
+    "keeps falling long after the loss looks flat.",
+)
+@dataclass(frozen=True)
+class DeepRitz(Poisson):
+    """Poisson's equation as the least energy: first derivatives of a small residual network."""
+
+    _needs_laplacian = False
+
+    def seen(self, jet: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """Value and gradient of the trial function: (runs, N, 1 + d)."""
+        return jet.mT
+
+    def density(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """|∇u|²/2 - f u."""
+        return 0.5 * seen[..., 1:].square().sum(-1) - nodes.source * seen[..., 0]
+
+
+@register(
+    "problem",
+    "deep_galerkin",
+    title="Poisson, deep Galerkin",
+    family="differential equation",
+    formula=r"\int (\Delta u + f)^2, \quad u = g\,N_\theta, \quad g = 0"
+    r"\ \mathrm{on\ the\ boundary}",
+    paper="Sirignano & Spiliopoulos 2018, arXiv 1708.07469; network and domains of Wu et al., "
+    "arXiv 2103.11069",
+    look="The roughness index rises, then falls, while the loss drops by decades. So it does on a "
+    "plain bowl: what tells the two apart is the mean of T·l beside it.",
+)
+@dataclass(frozen=True)
+class DeepGalerkin(Poisson):
+    """Poisson's equation as the least squared residual: the Laplacian of a small network."""
+
+    log_scale = True
+
+    def seen(self, jet: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """The residual Δu + f: (runs, N, 1)."""
+        return (jet[:, -1] + nodes.source)[..., None]
+
+    def density(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """The residual's square."""
+        return seen[..., 0].square()
