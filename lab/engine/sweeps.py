@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.engine.limits import GRADIENT_RULES, limit
+from lab.engine.limits import GRADIENT_RULES, added_decay, limit
 
 
 class SweepCurve(NamedTuple):
@@ -129,8 +129,12 @@ def stability_edge(curve: SweepCurve, spec: Any, measured: Any) -> Edge | None:
     found = limit(spec, measured.step, run)
     if found is None or not largest > 0:
         return None
-    formula = f"{found.formula.replace('/η', '/λmax').replace(')η', ')λmax')}"
-    return Edge(float(curve.values[-1]) * found.value / largest, formula, measured.step)
+    decay = added_decay(spec, measured.step, run)  # which adds to the curvature
+    curvature = "(λmax+λ)" if decay else "λmax"
+    formula = found.formula.removesuffix(" − λ")
+    formula = formula.replace("/η", f"/{curvature}").replace(")η", f"){curvature}")
+    rate = float(curve.values[-1]) * (found.value + decay) / (largest + decay)
+    return Edge(rate, formula, measured.step)
 
 
 def newest_spectrum(recording: Any, lane: str, step: int, run: int = -1) -> Any:

@@ -27,6 +27,8 @@ def survives(optimizer: str, curvature: float, **knobs) -> bool:
         ("sgd", {"momentum": 0.6, "nesterov": True}, "2(1+μ)/(1+2μ)η"),
         ("sgd", {"momentum": 0.6, "nesterov": True, "dampening": 0.5}, "2(1+μ)/(1+2μ−μτ)η"),
         ("momentum", {"momentum": 0.8}, "2(1+μ)/η"),
+        ("sgd", {"weight_decay": 4.0}, "2/η − λ"),
+        ("momentum", {"momentum": 0.8, "weight_decay": 9.0}, "2(1+μ)/η − λ"),
         ("nesterov", {"momentum": 0.8}, "2(1+μ)/(1+2μ)η"),
         ("torch.optim.SGD", {"momentum": 0.6}, "2(1+μ)/η"),
     ],

@@ -99,6 +99,27 @@ def test_gradient_descent_grows_exactly_beyond_the_edge(momentum):
     np.testing.assert_array_equal(last < first, [True, True, False])  # NaN where it flew off
 
 
+def test_weight_decay_moves_the_edge():
+    """What decays the parameters counts as curvature."""
+    problem = lab.Choice("problem", "formula", {"text": "4*x**2"})
+    edge = 2 / (8 + 2)
+    recording = recorded(
+        problem=problem,
+        lr=(0.99 * edge, 1.01 * edge),
+        weight_decay=2.0,
+        start=[[1.0]],
+        steps=200,
+        probes=[lab.ProbePlan("hessian_spectrum", 100)],
+    )
+    name = recording.lanes[0]
+    (curve,) = sweep_curves(recording.lane(name), "lr", 200)
+    found = stability_edge(curve, recording.lane(name).spec, newest_spectrum(recording, name, 200))
+    assert found.value == pytest.approx(edge)
+    assert found.formula == "2/(λmax+λ)"
+    first, last = recording.scalar(name, "loss")[[0, -1]]
+    np.testing.assert_array_equal(last < first, [True, False])
+
+
 def test_where_there_is_no_edge():
     plan = [lab.ProbePlan("hessian_spectrum", 20)]
     adam = recorded("adam", problem="himmelblau", probes=plan)

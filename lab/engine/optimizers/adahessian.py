@@ -8,8 +8,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.knobs import Beta1, Beta2, DecoupledDecay, Epsilon, LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.second_order import hessian_trouble
 from lab.engine.oracle import Oracle
@@ -96,6 +98,16 @@ class AdaHessian(Rule):
             ("momentum", -coasting),
             ("preconditioner", -scaled),
             ("weight decay", -scaled - self.lr * self.weight_decay * theta),
+        )
+
+    def response(self, after: AdaHessianState) -> Response:
+        """An average over a diagonal, and decay that stays out of both."""
+        return Response(
+            self.lr,
+            average_gain(self.beta1),
+            "(2−ηλ)(1+β₁)/(1−β₁)η",
+            self._divisor(after) * (1 - self.beta1**after.step),
+            shrink=self.lr * self.weight_decay,
         )
 
     def cost(self, dim: int) -> Cost:

@@ -8,6 +8,7 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.arithmetic import filled, shrunk
 from lab.engine.optimizers.knobs import (
     Beta1,
@@ -18,6 +19,7 @@ from lab.engine.optimizers.knobs import (
     WeightDecay,
 )
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -70,6 +72,26 @@ class AdamRule(Rule):
         if place == "uncorrected":
             return square.sqrt().add_(self.eps).div_(full.sqrt_())
         return (square / full).sqrt_().add_(self.eps)
+
+    def _response(
+        self,
+        step: int,
+        root: torch.Tensor,
+        *,
+        decay: torch.Tensor | None = None,
+        shrink: torch.Tensor | None = None,
+    ) -> Response:
+        """How a step answers curvature.
+
+        Args:
+            step: t, of the step in question.
+            root: (runs, dim), what its averaged gradient was divided by.
+            decay: (runs, 1), weight decay that is added to the gradient.
+            shrink: (runs, 1), what decoupled decay takes.
+        """
+        divisor = root * filled(self.beta1, step)
+        formula = f"{'2' if shrink is None else '(2−ηλ)'}(1+β₁)/(1−β₁)η"
+        return Response(self.lr, average_gain(self.beta1), formula, divisor, decay, shrink)
 
 
 @register(
@@ -124,6 +146,11 @@ class Adam(AdamRule):
             ("preconditioner", -coasting / root),
         )
 
+    def response(self, after: Moments) -> Response:
+        """An average over a root."""
+        root = self._root(after.square, after.step, self.eps_place)
+        return self._response(after.step, root, decay=self.weight_decay)
+
 
 @register(
     "optimizer",
@@ -171,6 +198,11 @@ class AdamW(AdamRule):
             ("preconditioner", scaled),
             ("weight decay", scaled - self.lr * self.weight_decay * theta),
         )
+
+    def response(self, after: Moments) -> Response:
+        """An average over a root, and decay that stays out of both."""
+        root = self._root(after.square, after.step)
+        return self._response(after.step, root, shrink=self.lr * self.weight_decay)
 
 
 class AMSGradState(NamedTuple):
@@ -241,6 +273,15 @@ class AMSGrad(AdamRule):
             ("preconditioner", -coasting / root),
         )
 
+    def response(self, after: AMSGradState) -> Response:
+        """An average over the largest root."""
+        if self.bias_correction:
+            root = self._root(after.largest, after.step)
+            return self._response(after.step, root, decay=self.weight_decay)
+        root = after.largest.sqrt() + self.eps
+        plain = self._response(1, root, decay=self.weight_decay)
+        return plain._replace(divisor=root)
+
 
 class AdaMaxState(NamedTuple):
     """State of `AdaMax`."""
@@ -297,3 +338,7 @@ class AdaMax(AdamRule):
             ("momentum", -coasting),
             ("preconditioner", -coasting / after.size),
         )
+
+    def response(self, after: AdaMaxState) -> Response:
+        """An average over the largest recent size."""
+        return self._response(after.step, after.size, decay=self.weight_decay)

@@ -8,8 +8,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_formula, velocity_gain
 from lab.engine.optimizers.knobs import Epsilon, LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -82,6 +84,11 @@ class AdaGrad(Rule):
         stages = descent_stages(theta, gradient, self._rate(state.step), self.weight_decay)
         scaled = stages[-1][1] / (after.total.sqrt() + self.eps)
         return built_up(*stages, ("preconditioner", scaled))
+
+    def response(self, after: AdaGradState) -> Response:
+        """A gradient over the root of the sum, with the decayed learning rate."""
+        rate, root = self._rate(after.step - 1), after.total.sqrt() + self.eps
+        return Response(rate, torch.ones_like(rate), "2/η", root, self.weight_decay)
 
     def _rate(self, step: int) -> torch.Tensor:
         """The learning rate after so many steps, (runs, 1)."""
@@ -240,6 +247,16 @@ class RMSProp(Rule):
         scaled = stages[-1][1] / self._root(after.square, after.mean)
         return built_up(
             *stages, ("preconditioner", scaled), ("momentum", -self.lr * after.velocity)
+        )
+
+    def response(self, after: RMSPropState) -> Response:
+        """A velocity of gradients over their root mean square."""
+        return Response(
+            self.lr,
+            velocity_gain(self.momentum),
+            velocity_formula(momentum=bool((self.momentum != 0).any()), share=1, ahead=False),
+            self._root(after.square, after.mean),
+            self.weight_decay,
         )
 
     def _root(self, square: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:

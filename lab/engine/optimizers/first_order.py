@@ -8,8 +8,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_formula, velocity_gain
 from lab.engine.optimizers.knobs import LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -91,6 +93,30 @@ def velocity_parts(
     )
 
 
+def velocity_response(
+    lr: torch.Tensor,
+    momentum: torch.Tensor,
+    weight_decay: torch.Tensor,
+    *,
+    share: torch.Tensor | None = None,
+    ahead: bool = False,
+) -> Response:
+    """The response of a rule whose step is a `velocity_step`: arguments as there.
+
+    Args:
+        lr: (runs, 1).
+        momentum: (runs, 1).
+        weight_decay: (runs, 1), added to the gradient.
+        share: (runs, 1).
+        ahead: as in `velocity_step`.
+    """
+    whole = share is None or bool((share == 1).all())
+    has_momentum = bool((momentum != 0).any())
+    formula = velocity_formula(momentum=has_momentum, share=1 if whole else 0, ahead=ahead)
+    gain = velocity_gain(momentum, 1.0 if share is None else share, ahead=ahead)
+    return Response(lr, gain, formula, decay=weight_decay)
+
+
 @register(
     "optimizer",
     "sgd",
@@ -145,6 +171,12 @@ class SGD(VelocityRule):
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs, ahead=self.nesterov)
 
+    def response(self, after: VelocityState) -> Response:
+        """As for every rule with a velocity."""
+        share = 1 - self.dampening * (self.momentum > 0)
+        knobs = (self.lr, self.momentum, self.weight_decay)
+        return velocity_response(*knobs, share=share, ahead=self.nesterov)
+
 
 @register(
     "optimizer",
@@ -182,6 +214,10 @@ class HeavyBall(VelocityRule):
         gradient, (_, after) = oracle.gradient(theta), self.update(theta, state, oracle)
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs)
+
+    def response(self, after: VelocityState) -> Response:
+        """As for every rule with a velocity."""
+        return velocity_response(self.lr, self.momentum, self.weight_decay)
 
 
 @register(
@@ -222,3 +258,7 @@ class Nesterov(VelocityRule):
         gradient, (_, after) = oracle.gradient(theta), self.update(theta, state, oracle)
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs, ahead=True)
+
+    def response(self, after: VelocityState) -> Response:
+        """As for every rule with a velocity."""
+        return velocity_response(self.lr, self.momentum, self.weight_decay, ahead=True)

@@ -9,10 +9,12 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.adam import AdamRule, Moments
 from lab.engine.optimizers.arithmetic import filled, shared, shrunk
 from lab.engine.optimizers.knobs import DecoupledDecay, LearningRate, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.oracle import Oracle
 
 
@@ -168,6 +170,18 @@ class NadamW(AdamRule):
             ("preconditioner", scaled),
             ("weight decay", scaled - self.lr * self.weight_decay * theta),
         )
+
+    def response(self, after: Moments) -> Response:
+        """An average, once more with the gradient, over a root; decay that stays out of both."""
+        answer = self._response(
+            after.step,
+            self._root(after.square, after.step),
+            shrink=self.lr * self.weight_decay,
+        )
+        now, then = 1 - self.beta1, self.beta1 * average_gain(self.beta1)
+        if self.form == "optax":
+            then = then * filled(self.beta1, after.step) / filled(self.beta1, after.step + 1)
+        return answer._replace(gain=now + then, formula="(2−ηλ)(1+β₁)/(1−β₁)(1+2β₁)η")
 
     def _look_ahead(self, gradient: torch.Tensor, mean: torch.Tensor, step: int) -> torch.Tensor:
         """The step before it is scaled, η n with its correction (runs, dim)."""

@@ -9,6 +9,7 @@ import torch
 
 from lab.engine.layout import Layout
 from lab.engine.optimizers.parts import Parts
+from lab.engine.optimizers.response import Response
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
 
@@ -89,6 +90,20 @@ class Rule(ABC):
             Names out of `parts.NAMES` -> (runs, dim); their sum is the step.
         """
         return {"step": self.update(theta, state, oracle)[0] - theta}
+
+    def response(self, after: Any) -> Response | None:
+        """How the step that led to a state answers curvature, for a rule that knows.
+
+        A rule whose step is linear in the gradients, once its scaling of the coordinates is held
+        fixed, overrides this.
+
+        Args:
+            after: the state that `update` returned.
+
+        Returns:
+            What decides how much curvature the step stands, None where the rule cannot say.
+        """
+        return None
 
     def cost(self, dim: int) -> Cost:
         """What a step asks on average, on a problem of so many parameters; knobs are numbers."""

@@ -7,10 +7,12 @@ import torch
 
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
+from lab.engine.limits import velocity_gain
 from lab.engine.optimizers.arithmetic import shrunk
 from lab.engine.optimizers.first_order import VelocityRule, VelocityState
 from lab.engine.optimizers.knobs import DecoupledDecay, LearningRate, Momentum
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.oracle import Oracle
 
 
@@ -67,3 +69,10 @@ class SGDW(VelocityRule):
             ("momentum", moved),
             ("weight decay", moved - decay * theta),
         )
+
+    def response(self, after: VelocityState) -> Response:
+        """A velocity, and decay that stays out of it."""
+        paper = self.form == "paper"
+        shrink = self.weight_decay if paper else self.lr * self.weight_decay
+        formula = "(2−λ)(1+μ)/η" if paper else "(2−ηλ)(1+μ)/η"
+        return Response(self.lr, velocity_gain(self.momentum), formula, shrink=shrink)
