@@ -16,8 +16,11 @@ RNG = np.random.default_rng(0)
 SURFACE = lab.problem("himmelblau")
 MOONS = lab.problem("moons_mlp", samples=40, widths=(5, 4))
 A, B = RNG.normal(size=(2, MOONS.dim))
+C, THREE = RNG.normal(size=MOONS.dim), RNG.normal(size=(3, MOONS.dim))
 POINT = RNG.normal(size=2)
 WINDOW = np.array([[-6.0, 6.0], [-6.0, 6.0]])
+AXIS, STARTS = np.linspace(-6, 6, 21), RNG.uniform(-5, 5, size=(9, 2))
+GRID = SURFACE.value(np.stack(np.meshgrid(AXIS, AXIS), axis=-1).reshape(-1, 2)).reshape(21, 21)
 FEATURES, LABELS = RNG.normal(size=(12, 4)), np.arange(12) % 3
 
 CASES = {
@@ -33,6 +36,20 @@ CASES = {
     "roughness_index": (analysis.roughness_index, (MOONS, A, 4), {"points": 9}),
     "linear_path": (analysis.linear_path, (MOONS, A, B), {"points": 5}),
     "bezier_path": (analysis.bezier_path, (MOONS, A, B), {"steps": 5, "points": 5}),
+    "polygon": (
+        analysis.bezier_path,
+        (MOONS, A, B),
+        {"steps": 30, "points": 5, "shape": "polygon"},
+    ),
+    "repaired": (analysis.linear_path, (MOONS, A, B), {"points": 5, "repair": True}),
+    "layer_paths": (analysis.layer_paths, (MOONS, A, B), {}),
+    "barrier_predictor": (analysis.barrier_predictor, (MOONS, A, B), {"nodes": 2}),
+    "barrier_matrix": (
+        analysis.barrier_matrix,
+        (MOONS, THREE),
+        {"points": 5, "matched": "weights"},
+    ),
+    "ridge": (analysis.ridge, (MOONS, A, B, C), {"points": 9}),
     "match_permutation": (analysis.match_permutation, (MOONS, A, B), {}),
     "by_activations": (analysis.best_permutation, (MOONS, A, B, "activations"), {}),
     "best_permutation": (analysis.best_permutation, (MOONS, A, B), {}),
@@ -40,6 +57,10 @@ CASES = {
     "basin_map": (analysis.basin_map, (SURFACE, "sgd", WINDOW), {"points": 12, "steps": 9}),
     "neural_collapse": (analysis.neural_collapse, (FEATURES, LABELS, FEATURES[:3]), {}),
     "persistence": (analysis.persistence, (RNG.normal(size=(9, 9)),), {}),
+    "barcode": (analysis.barcode, (RNG.normal(size=(9, 9)),), {}),
+    "merge_tree": (analysis.merge_tree, (RNG.normal(size=(9, 9)),), {}),
+    "critical_points": (analysis.critical_points, (GRID, AXIS, AXIS, SURFACE), {}),
+    "find_critical_points": (analysis.find_critical_points, (SURFACE, STARTS), {}),
     "basins": (analysis.basins, (RNG.normal(size=(9, 9)),), {}),
 }
 
