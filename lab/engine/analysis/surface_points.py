@@ -245,7 +245,7 @@ def _refined(
     at_rest = (there.left <= tol) & there.curves.isfinite().all(dim=1)
     near = (there.at - coarse).abs().amax(dim=1) <= _STRAY
     near &= (there.at >= low).all(dim=1) & (there.at <= high).all(dim=1)
-    which = _first_of_each(there.at, at_rest & near)
+    which, winding = _each_once(there.at, at_rest & near, found.winding)
     at, curves = there.at[which], there.curves[which]
     level = zero * curves.abs().amax(dim=1).clamp_min(usual)
     negative, zeros = index_of(curves, level)
@@ -257,7 +257,7 @@ def _refined(
         y=y,
         loss=inside.loss(at),
         index=torch.where(zeros > 0, DEGENERATE, negative),
-        winding=torch.where(zeros > 0, found.winding[which], curves.sign().prod(dim=1).long()),
+        winding=torch.where(zeros > 0, winding, curves.sign().prod(dim=1).long()),
         curves=curves,
         slope=slope,
         refined=True,
@@ -265,11 +265,17 @@ def _refined(
     )
 
 
-def _first_of_each(at: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
-    """The numbers (m,) of the points (n, 2) meant, of those a hundredth of a cell apart one."""
+def _each_once(
+    at: torch.Tensor, which: torch.Tensor, winding: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of points (n, 2) that are meant (n,), those within a hundredth of a cell as one.
+
+    Returns:
+        The numbers (m,) of the first of each, and the sums (m,) of their winding numbers.
+    """
     same = (torch.cdist(at, at) < 0.01) & which[:, None] & which[None, :]
-    earlier = torch.tril(same, diagonal=-1).any(dim=1)
-    return (which & ~earlier).nonzero()[:, 0]
+    first = which & ~torch.tril(same, diagonal=-1).any(dim=1)
+    return first.nonzero()[:, 0], (same * winding).sum(dim=1)[first]
 
 
 def _taken(found: SurfacePoints, order: torch.Tensor, given: torch.Tensor) -> SurfacePoints:
