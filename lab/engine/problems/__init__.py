@@ -10,6 +10,7 @@ from lab.engine.catalogue import Choice, choose, reader
 from lab.engine.knobs import check_keys, shown
 from lab.engine.problem import Problem
 from lab.engine.problems import (  # each enters its problems into the catalogue
+    autoencoder,
     classics,
     cnn,
     files,
@@ -22,11 +23,13 @@ from lab.engine.problems import (  # each enters its problems into the catalogue
     surfaces,
     synthetic,
     two_heads,
+    unconstrained,
 )
 from lab.engine.problems.functions import FunctionProblem
 from lab.engine.problems.modules import module_problem
 
 __all__ = [
+    "autoencoder",
     "classics",
     "cnn",
     "files",
@@ -40,6 +43,7 @@ __all__ = [
     "surfaces",
     "synthetic",
     "two_heads",
+    "unconstrained",
 ]
 
 
