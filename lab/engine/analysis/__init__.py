@@ -5,9 +5,9 @@ same kind; `progress=` is called along the way and may raise `Cancelled`; `.step
 behind it, for who wants to run it a slice at a time.
 """
 
-from lab.engine.analysis.base import Cancelled, Progress
 from lab.engine.analysis.barrier_matrix import barrier_matrix
 from lab.engine.analysis.barrier_predictor import barrier_predictor
+from lab.engine.analysis.base import Cancelled, Progress
 from lab.engine.analysis.basin_map import basin_map
 from lab.engine.analysis.collapse import neural_collapse
 from lab.engine.analysis.connectivity import angle_between, linear_path

@@ -5,23 +5,18 @@ the two ends (Frankle et al. 2020; Ainsworth et al. 2022), and above the chord b
 (Entezari et al. 2022). Both are given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from lab.engine.analysis.base import (
-    Progress,
-    Steps,
-    analysis,
-    as_point,
-    check_count,
-    check_positive,
-)
+from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
+from lab.engine.analysis.repair import Repair
 from lab.engine.analysis.sampling import in_blocks, points_in_block, values_and_metrics_at
 from lab.engine.problem import Problem
-from lab.engine.seeds import generator
+
+Weights = Callable[[torch.Tensor], torch.Tensor]  # t (n,) -> weights (n, bends) of control points
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,9 @@ class Path:
 
 
 @analysis
-def linear_path(problem: Problem, a: Any, b: Any, points: int = 25) -> Steps[Path]:
+def linear_path(
+    problem: Problem, a: Any, b: Any, points: int = 25, repair: bool = False
+) -> Steps[Path]:
     """The loss along the straight line between two points.
 
     Args:
@@ -58,131 +55,112 @@ def linear_path(problem: Problem, a: Any, b: Any, points: int = 25) -> Steps[Pat
         a: (dim,), where t = 0.
         b: (dim,), where t = 1.
         points: how many, both ends included.
+        repair: whether the statistics of hidden units are corrected at every point between the
+            ends, see `repair.Repair`; the length stays that of the straight line.
 
     Returns:
         `.t`, `.loss`, `.metrics`, `.barrier`, `.barrier_chord`.
 
     Raises:
-        ValueError: points of another length.
+        ValueError: points of another length, or a network that cannot be repaired.
     """
-    bends = _ends(problem, a, b)
-    return (yield from _along(problem, bends, check_count("points", points, 2)))
+    ends = path_ends(problem, a, b)
+    count = check_count("points", points, 2)
+    mend = Repair(problem, ends[0], ends[1]) if repair else None
+    return (yield from along(problem, ends, straight, count, mend=mend))
 
 
-@analysis
-def bezier_path(
-    problem: Problem,
-    a: Any,
-    b: Any,
-    steps: int = 1000,
-    points: int = 61,
-    lr: float = 0.01,
-    bends: int = 3,
-    seed: int = 0,
-) -> Steps[Path]:
-    """A curve of low loss between two points: a Bezier curve whose inner bends are trained.
+def straight(t: torch.Tensor) -> torch.Tensor:
+    """Weights (n, 2) of the two ends of a straight line at t (n,)."""
+    return torch.stack([1 - t, t], dim=1)
 
-    Source: Garipov et al. 2018, "Loss surfaces, mode connectivity and fast ensembling of DNNs",
-    section 3: minimise the mean of loss(curve(t)) over t uniform in [0, 1], with one t a step; the
-    inner bends start on the chord. Trained here by Adam, whose step size falls to zero along half a
-    cosine, on the problem's own mini-batches if it has any.
 
-    Args:
-        problem: whose loss.
-        a: (dim,), where t = 0.
-        b: (dim,), where t = 1.
-        steps: of training.
-        points: at which the trained curve is evaluated.
-        lr: Adam's step size at the start.
-        bends: control points, both ends included.
-        seed: of the t's and mini-batches.
-
-    Returns:
-        The same as `linear_path`; `.bends` are the control points.
+def path_ends(problem: Problem, a: Any, b: Any) -> torch.Tensor:
+    """The two end points (2, dim).
 
     Raises:
-        ValueError: a wrong argument.
+        ValueError: points of another length.
     """
-    ends = _ends(problem, a, b)
-    steps, points = check_count("steps", steps), check_count("points", points, 2)
-    count, lr = check_count("bends", bends, 3), check_positive("lr", lr)
-    share = torch.linspace(0, 1, count, dtype=torch.float64).to(ends)[:, None]
-    control = (1 - share) * ends[0] + share * ends[1]
-    batches = problem.batches(seed, (0,))
-    draws = torch.rand(steps, generator=generator(seed, "bezier"), dtype=torch.float64)
-    rates = lr * 0.5 * (1 + torch.cos(torch.pi * torch.arange(steps) / steps))
-    adam = _Adam(control[1:-1])
-    work = steps + points
-    for step in range(steps):
-        weights = _bernstein(draws[step : step + 1], count).to(ends)[0]
-        batch = None if batches is None else batches.at(step)
-        gradient = problem.evaluate_with_gradient((weights @ control)[None], batch)[1]
-        control[1:-1] = adam.step(control[1:-1], weights[1:-1, None] * gradient, float(rates[step]))
-        yield Progress((step + 1) / work)
-    return (yield from _along(problem, control, points, done=steps))
-
-
-def _ends(problem: Problem, a: Any, b: Any) -> torch.Tensor:
-    """The two end points (2, dim)."""
     first, second = as_point(problem, a), as_point(problem, b)
     return torch.stack([first, second.to(first)])
 
 
-def _along(problem: Problem, bends: torch.Tensor, points: int, done: int = 0) -> Steps[Path]:
-    """Evaluate a Bezier curve; of two bends it is the straight line."""
+def along(
+    problem: Problem,
+    bends: torch.Tensor,
+    weights: Weights,
+    points: int,
+    done: int = 0,
+    mend: Repair | None = None,
+) -> Steps[Path]:
+    """Evaluate a path on all data.
+
+    Args:
+        problem: whose loss.
+        bends: (n, dim), its control points.
+        weights: how much of each control point there is at t.
+        points: how many, evenly in t, both ends included.
+        done: evaluations that were made before.
+        mend: corrects the statistics of hidden units at each point.
+    """
     even = torch.linspace(0, 1, points, dtype=torch.float64)
-    t, weights = even.to(bends), _bernstein(even, len(bends)).to(bends)
+    t, shares = even.to(bends), weights(even).to(bends)
     loss = torch.empty_like(t)
     metrics: dict[str, torch.Tensor] = {}
     length, before = 0.0, bends[:1]
     block = max(1, points_in_block(problem, bends) // 4)  # value and metrics, without short cuts
 
     def work(part: slice) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
-        return values_and_metrics_at(problem, weights[part] @ bends)
+        theta = shares[part] @ bends
+        return values_and_metrics_at(problem, theta if mend is None else mend(theta, t[part]))
 
     for part, (values, found) in in_blocks(work, points, block):
         loss[part] = values
         for name, metric in found.items():
             metrics.setdefault(name, torch.empty_like(t))[part] = metric
-        theta = weights[part] @ bends
+        theta = shares[part] @ bends
         joined = torch.cat([before, theta])
         length += float(torch.linalg.vector_norm(joined.diff(dim=0), dim=1).sum())
         before = theta[-1:]
         yield Progress((done + part.stop) / (done + points))
-    mean = (loss[0] + loss[-1]) / 2
-    chord = (1 - t) * loss[0] + t * loss[-1]
+    barrier, chord = barriers(t, loss)
     return Path(
         t=t,
         loss=loss,
         metrics=metrics,
-        barrier=float(loss.max() - mean),
-        barrier_chord=float((loss - chord).max()),
+        barrier=barrier,
+        barrier_chord=chord,
         bends=bends,
         length=length,
         evaluations=done + points,
     )
 
 
-def _bernstein(t: torch.Tensor, count: int) -> torch.Tensor:
-    """Weights (n, count) of the control points of a Bezier curve at t (n,)."""
-    order = count - 1
-    k = torch.arange(count, dtype=t.dtype, device=t.device)
-    choose = torch.lgamma(torch.tensor(order + 1.0)) - torch.lgamma(k + 1)
-    choose = (choose - torch.lgamma(order - k + 1)).exp().round()
-    return choose * t[:, None] ** k * (1 - t[:, None]) ** (order - k)
+def barriers(t: torch.Tensor, loss: torch.Tensor) -> tuple[float, float]:
+    """The barrier of losses (n,) at t (n,) above the mean of the ends, and above their chord."""
+    mean = (loss[0] + loss[-1]) / 2
+    chord = (1 - t) * loss[0] + t * loss[-1]
+    return float(loss.max() - mean), float((loss - chord).max())
 
 
-class _Adam:
-    """Kingma & Ba 2015, algorithm 1, with its default averages."""
+def angle_between(problem: Problem, base: Any, a: Any, b: Any) -> float:
+    """The angle at a point between the ways to two others, in degrees.
 
-    def __init__(self, theta: torch.Tensor):
-        self._mean, self._square = torch.zeros_like(theta), torch.zeros_like(theta)
-        self._count = 0
+    Source: as in studies of "Landscaping linear mode connectivity" (arXiv 2406.16300): with the
+    common start, or the point where two runs part, as the base. NaN where one of them is the base.
 
-    def step(self, theta: torch.Tensor, gradient: torch.Tensor, lr: float) -> torch.Tensor:
-        self._count += 1
-        self._mean = 0.9 * self._mean + 0.1 * gradient
-        self._square = 0.999 * self._square + 0.001 * gradient**2
-        mean = self._mean / (1 - 0.9**self._count)
-        square = self._square / (1 - 0.999**self._count)
-        return theta - lr * mean / (square.sqrt() + 1e-8)
+    Args:
+        problem: whose parameters.
+        base: (dim,).
+        a: (dim,).
+        b: (dim,).
+
+    Raises:
+        ValueError: points of another length.
+    """
+    origin = as_point(problem, base).cpu().double()
+    one, two = (as_point(problem, x).cpu().double() - origin for x in (a, b))
+    one, two = (x / torch.linalg.vector_norm(x) for x in (one, two))
+    # exact for small and for large angles, where acos of the cosine is not (Kahan 2006)
+    near, far = torch.linalg.vector_norm(one - two), torch.linalg.vector_norm(one + two)
+    return float(torch.rad2deg(2 * torch.atan2(near, far)))
