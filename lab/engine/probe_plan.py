@@ -8,6 +8,18 @@ from lab.engine.catalogue import Entry, accept_unknown, changed_knobs, choose, f
 from lab.engine.knobs import shown
 from lab.engine.plan_checks import check_count, check_table, check_there
 
+# What probes are listed under, in this order; each says as its `family` which of them it is in.
+GROUPS = (
+    "Loss",
+    "Curvature",
+    "Stability & sharpness",
+    "Geometry",
+    "Connectivity",
+    "Training regime",
+    "Expressivity",
+    "Topology",
+)
+
 
 @dataclass(frozen=True)
 class ProbePlan:

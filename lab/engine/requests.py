@@ -21,6 +21,7 @@ from lab.engine.probe_plan import ProbePlan
 from lab.engine.probes import Measurement, Probe, Sight
 from lab.engine.recording import LaneRecord, Result
 from lab.engine.session import Session
+from lab.engine.shape_requests import critical_points, topology
 
 PLANES = ("native", "random", "pca", "points", "eigen")
 PATH_ROWS = 200  # of each run's path that a plane is made of
@@ -139,6 +140,8 @@ def probe(
         return _look_inside(session, measuring, name, lanes[0], step, chosen.get(lanes[0]), keep)
     found = {at: _sight(session, at, step, chosen.get(at)) for at in lanes}
     sights = {at: sight for at, (_, sight) in found.items()}
+    if measuring.looks_back:
+        sights = {at: one._replace(first=session.first_of(at)) for at, one in sights.items()}
     seen = sights if together else sights[lanes[0]]
     if not measuring.ready(seen):
         raise ValueError(f"{name} cannot be measured at step {step}: runs are missing or diverged")
@@ -171,6 +174,8 @@ def _look_inside(
         knobs = _values(record, step, session)
         seed = session.experiment.seed
         sight = Sight(moment.theta, knobs, seed, gone, moment)
+        if probe.looks_back:
+            sight = sight._replace(first=session.first_of(lane))
         return (yield from probe.measure(session.problem, sight))
 
     return _job(name, lane, step, steps(), keep=keep)
@@ -260,12 +265,19 @@ def export(session: Session, *, out: str, formats: Sequence[str], **options: Any
 
 
 def make(session: Session, name: str, options: dict[str, Any]) -> Job:
-    """The job of a name ("surface", "probe", "basins" or "export") with its options.
+    """The job of a name ("surface", "probe", "export" ...) with its options.
 
     Raises:
         ValueError: an unknown name, or options that do not fit.
     """
-    makers = {"surface": surface, "probe": probe, "basins": basins, "export": export}
+    makers = {
+        "surface": surface,
+        "probe": probe,
+        "basins": basins,
+        "topology": topology,
+        "critical_points": critical_points,
+        "export": export,
+    }
     return makers[check_name(name, makers, "measurement")](session, **options)
 
 

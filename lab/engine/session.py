@@ -315,6 +315,17 @@ class Session:
         """
         return self._lanes.moment(lane, step)
 
+    def first_of(self, lane: str) -> torch.Tensor:
+        """Where the runs of a lane began (runs, dim), its parent's start for a branch.
+
+        Raises:
+            ValueError: no such lane, or nothing on record.
+        """
+        found = self.recording.lane(lane).at("theta", 0)
+        if found is None or found[0] != 0:
+            raise ValueError(f"lane {lane!r} has no start on record")
+        return torch.tensor(found[1], device=self.device, dtype=self.dtype)
+
     # -- lanes ---------------------------------------------------------------------------------
 
     def _enter(self, spec: Lane) -> None:
@@ -349,6 +360,9 @@ class Session:
         sight = self._seen(theta, lane.knobs, lane.diverged)
         if self._timetable.looks_inside(lane.step):
             sight = sight._replace(moment=lane.moment())
+        if self._timetable.looks_back(lane.step):
+            first = theta if lane.step == 0 else self.first_of(lane.spec.name)
+            sight = sight._replace(first=first)
         for job in self._timetable.look(lane.spec.name, lane.step, sight):
             self.jobs.plan(job)
 
@@ -370,6 +384,8 @@ class Session:
         sight = self._seen(theta, knobs, gone)
         if self._timetable.looks_inside(step):
             sight = sight._replace(moment=finish(self.moment(lane, step)))
+        if self._timetable.looks_back(step):
+            sight = sight._replace(first=self.first_of(lane))
         return sight
 
     def _seen(self, theta: torch.Tensor, knobs: Mapping, gone: Iterable[int]) -> Sight:

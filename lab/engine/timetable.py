@@ -51,6 +51,10 @@ class Timetable:
         """Whether a probe is due at a step that looks inside the update that follows."""
         return any(probe.looks_inside and step % plan.every == 0 for plan, probe in self._probes)
 
+    def looks_back(self, step: int) -> bool:
+        """Whether a probe is due at a step that compares it with where the lane began."""
+        return any(probe.looks_back and step % plan.every == 0 for plan, probe in self._probes)
+
     def look(self, lane: str, step: int, sight: Sight) -> Iterator[Job]:
         """The measurements of a lane that its arrival at a step makes due.
 

@@ -45,6 +45,8 @@ class Sight(NamedTuple):
         moment: the lane as it stands before its next step, for a probe that looks inside it.
         before: what the lane's last planned measurement of this probe left to begin with; empty for
             the first one and for measurements asked for by hand.
+        first: (runs, dim), where the lane began, for a probe that looks back to it; NaN for runs
+            that were lost there.
     """
 
     theta: torch.Tensor
@@ -53,6 +55,7 @@ class Sight(NamedTuple):
     diverged: frozenset[int] = frozenset()
     moment: Moment | None = None
     before: Mapping[str, np.ndarray] = MappingProxyType({})
+    first: torch.Tensor | None = None
 
     @property
     def alive(self) -> list[int]:
@@ -87,6 +90,8 @@ class Probe(ABC):
 
     scope: ClassVar[str] = "lane"
     looks_inside: ClassVar[bool] = False  # whether it needs `Sight.moment`; for scope "lane" only
+    looks_back: ClassVar[bool] = False  # whether it needs `Sight.first`
+    by_hand: ClassVar[bool] = False  # whether it takes so long that it is best asked for by hand
     tracks: ClassVar[tuple[Series, ...]] = ()  # what of its info is drawn against steps
 
     @abstractmethod
