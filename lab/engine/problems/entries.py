@@ -59,7 +59,10 @@ class NetworkEntry(Network):
         return self.loss.make()
 
     def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
-        """Parameters drawn as torch's layers draw them: (runs, dim), see `torch_start`."""
+        """Parameters drawn as torch's layers draw them: (runs, dim), see `torch_start`.
+
+        Override for an entry that starts in another way.
+        """
         return torch_start(self.layout, generators)
 
     @property
