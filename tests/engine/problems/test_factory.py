@@ -43,7 +43,9 @@ def test_every_entry_of_the_family_network_can_be_made():
         "digits_cnn",
         "digits_mlp",
         "digits_two_heads",
+        "grokking",
         "moons_mlp",
+        "relu_mlp",
         "spirals_mlp",
         "wave_mlp",
     }
