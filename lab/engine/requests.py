@@ -14,8 +14,10 @@ from lab.engine.analysis.basin_map import BasinMap, basin_map, check_problem
 from lab.engine.analysis.plane import Plane, eigen_plane, pca_plane, plane_through, random_plane
 from lab.engine.analysis.surface import LossSurface, native_surface, on_grid, profile
 from lab.engine.jobs import Job
+from lab.engine.joining import join
 from lab.engine.knobs import check_name
 from lab.engine.lane import live_knobs
+from lab.engine.lineage import Past
 from lab.engine.plan import Lane
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.probes import Measurement, Probe, Sight
@@ -273,6 +275,7 @@ def make(session: Session, name: str, options: dict[str, Any]) -> Job:
     makers = {
         "surface": surface,
         "probe": probe,
+        "join": join,
         "basins": basins,
         "topology": topology,
         "critical_points": critical_points,
@@ -357,7 +360,8 @@ def _sight(session: Session, lane: str, step: int, runs: set[int] | None) -> tup
     step, theta = found
     gone, knobs = _gone(record, step, runs), _values(record, step, session)
     points = torch.tensor(theta, device=session.device, dtype=session.dtype)
-    return step, Sight(points, knobs, session.experiment.seed, gone)
+    sight = Sight(points, knobs, session.experiment.seed, gone, past=Past(record))
+    return step, sight
 
 
 def _newest(record: LaneRecord, runs: set[int] | None) -> int:

@@ -19,6 +19,7 @@ from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
 from lab.engine.lane import LaneState, RunningLane, live_knobs
 from lab.engine.lanes import Lanes
+from lab.engine.lineage import Past
 from lab.engine.messages import Trouble
 from lab.engine.moment import Moment
 from lab.engine.plan import Lane, branch_name, free_name
@@ -357,7 +358,7 @@ class Session:
         if gone := [run for run, where in lane.diverged.items() if where.step < lane.step]:
             theta = theta.clone()
             theta[gone] = torch.nan  # as on record
-        sight = self._seen(theta, lane.knobs, lane.diverged)
+        sight = self._seen(lane.spec.name, theta, lane.knobs, lane.diverged)
         if self._timetable.looks_inside(lane.step):
             sight = sight._replace(moment=lane.moment())
         if self._timetable.looks_back(lane.step):
@@ -381,16 +382,17 @@ class Session:
         theta = torch.tensor(found[1], device=self.device, dtype=self.dtype)
         knobs = live_knobs(record.ancestor(step).spec, step, self.device, self.dtype)
         gone = [run for run, where in record.diverged.items() if where.step <= step]
-        sight = self._seen(theta, knobs, gone)
+        sight = self._seen(lane, theta, knobs, gone)
         if self._timetable.looks_inside(step):
             sight = sight._replace(moment=finish(self.moment(lane, step)))
         if self._timetable.looks_back(step):
             sight = sight._replace(first=self.first_of(lane))
         return sight
 
-    def _seen(self, theta: torch.Tensor, knobs: Mapping, gone: Iterable[int]) -> Sight:
+    def _seen(self, lane: str, theta: torch.Tensor, knobs: Mapping, gone: Iterable[int]) -> Sight:
         values = {key: value[:, 0].cpu().numpy() for key, value in knobs.items()}
-        return Sight(theta, values, self.experiment.seed, frozenset(gone))
+        past = Past(self.recording.lane(lane))
+        return Sight(theta, values, self.experiment.seed, frozenset(gone), past=past)
 
     def _measure_what_waited(self) -> None:
         """Plan the measurements that were waiting when the recording was kept."""

@@ -1,14 +1,21 @@
 """Probes: what is measured along a session."""
 
+from lab.engine.probes.barriers import Barriers
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.probes.connectivity import Connectivity
+from lab.engine.probes.critical_points import CriticalPointSearch
 from lab.engine.probes.evaluation import Evaluation
 from lab.engine.probes.inside import InsideStep
 from lab.engine.probes.roughness import RoughnessIndex
+from lab.engine.probes.sharpness import SharpnessProbe
 from lab.engine.probes.spectrum import HessianSpectrum
+from lab.engine.probes.stability import StabilityProbe
+from lab.engine.probes.topology import Topology
 
 __all__ = [
+    "Barriers",
     "Connectivity",
+    "CriticalPointSearch",
     "Evaluation",
     "HessianSpectrum",
     "InsideStep",
@@ -16,5 +23,8 @@ __all__ = [
     "Probe",
     "RoughnessIndex",
     "Series",
+    "SharpnessProbe",
     "Sight",
+    "StabilityProbe",
+    "Topology",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lab.engine.analysis.base import Steps
+from lab.engine.lineage import Past
 from lab.engine.moment import Moment
 from lab.engine.problem import Problem
 
@@ -47,6 +48,7 @@ class Sight(NamedTuple):
             the first one and for measurements asked for by hand.
         first: (runs, dim), where the lane began, for a probe that looks back to it; NaN for runs
             that were lost there.
+        past: where the lane came from: what it shares with others, and its points at any step.
     """
 
     theta: torch.Tensor
@@ -56,6 +58,7 @@ class Sight(NamedTuple):
     moment: Moment | None = None
     before: Mapping[str, np.ndarray] = MappingProxyType({})
     first: torch.Tensor | None = None
+    past: Past | None = None
 
     @property
     def alive(self) -> list[int]:

@@ -78,14 +78,62 @@ def test_one_run_is_not_enough(see, points, diverged):
     assert not Connectivity().ready({})
 
 
-@pytest.mark.parametrize(
-    ("problem", "reason"),
-    [("booth", "chain of layers"), (lab.problem("moons_mlp", skip=True), "skip connection")],
-)
-def test_where_units_cannot_be_permuted_the_reason_is_told(see, measured, problem, reason):
-    problem = lab.problem(problem) if isinstance(problem, str) else problem
-    ends = RNG.normal(size=(2, problem.dim))
-    found, _ = measured(Connectivity(), problem, {"a": see(ends)})
-    assert reason in found.info["unmatched"]
+def test_where_units_cannot_be_permuted_the_reason_is_told(see, measured):
+    ends = RNG.normal(size=(2, 2))
+    found, _ = measured(Connectivity(), lab.problem("booth"), {"a": see(ends)})
+    assert "chain of layers" in found.info["unmatched"]
     assert "matched_loss" not in found.arrays
     assert found.arrays["loss"].shape == (25,)
+
+
+def test_units_are_matched_and_repaired_as_the_knobs_say(see, measured, points):
+    probe = Connectivity(points=7, method="correlations", repair=True)
+    found, _ = measured(probe, MOONS, {"a": see(points[:2])})
+    moved = analysis.match_permutation(MOONS, points[0], points[1], method="correlations")
+    path = analysis.linear_path(MOONS, points[0], moved, points=7, repair=True)
+    np.testing.assert_array_equal(found.arrays["matched_loss"], path.loss)
+    assert found.info["repaired"]
+
+
+def test_second_order_foresees_a_barrier_on_demand(see, measured, points):
+    found, _ = measured(Connectivity(predict=True, matched=False), MOONS, {"a": see(points[:2])})
+    told = analysis.barrier_predictor(MOONS, points[0], points[1])
+    names = ("height", "from_middle", "from_ends")
+    assert [found.info[name] for name in names] == [getattr(told, name) for name in names]
+
+
+def test_branches_tell_their_angles_where_they_began_and_where_they_parted():
+    lanes = [
+        lab.Lane("sgd", lr=0.3, name="trunk"),
+        lab.Lane("sgd", lr=0.3, name="branch", branch_of="trunk", branch_step=4, stream=1),
+    ]
+    problem = lab.problem("moons_mlp", samples=60, widths=(6,), batch_size=8)
+    plans = [lab.ProbePlan("connectivity", 4, {"matched": False})]
+    recording = lab.run(lab.Experiment(problem, lanes=lanes, steps=12, probes=plans))
+    results = recording.probe("connectivity")
+    assert [result.step for result in results] == [8, 12]  # before, the branch was not there
+    one, two = recording.theta("trunk"), recording.theta("branch")
+    for result in results:
+        ends = one[result.step, 0], two[result.step, 0]
+        assert result.branch_step == 4
+        for key, base in (("angle_start", one[0, 0]), ("angle_branch", one[4, 0])):
+            wanted = analysis.angle_between(problem, base, *ends)
+            assert result.info[key] == pytest.approx(wanted, rel=1e-6)
+    assert results[-1].angle_branch > results[-1].angle_start > 0
+
+
+def test_lanes_of_one_start_have_an_angle_and_others_none():
+    start = [[1.0, 1.0]]
+    lanes = [lab.Lane("sgd", lr=0.01, start=start), lab.Lane("adam", lr=0.1, start=start)]
+    plans = [lab.ProbePlan("connectivity", 3)]
+    (begun, found) = lab.run(
+        lab.Experiment("himmelblau", lanes=lanes, steps=3, probes=plans)
+    ).probe("connectivity")
+    assert "angle_start" not in begun.info
+    assert 0 < found.angle_start < 180
+    assert "angle_branch" not in found.info
+    apart = [lab.Lane("sgd", lr=0.01, runs=2)]
+    *_, last = lab.run(lab.Experiment("himmelblau", lanes=apart, steps=3, probes=plans)).probe(
+        "connectivity"
+    )
+    assert "angle_start" not in last.info
