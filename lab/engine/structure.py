@@ -39,6 +39,7 @@ class LastLayer(NamedTuple):
     features: torch.Tensor  # (runs, N, d)
     labels: torch.Tensor  # (N,), class numbers
     weight: torch.Tensor  # (runs, K, d); of several linear layers in a row their product
+    bias: torch.Tensor | None = None  # (runs, K), what is added to the scores; None for nothing
 
 
 class Tangent(NamedTuple):
@@ -75,6 +76,9 @@ class Structure:
     # where class means go in neural collapse: to a simplex where the last layer has a bias, else to
     # orthogonal vectors; empty for a problem without `last_layer`
     collapse_frame: Literal["", "simplex", "orthogonal"] = ""
+
+    # whether `products`, `rest_products` and `tangent` take any number of vectors at one point
+    shares_point: bool = False
 
     def term_values(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
         """The several losses whose sum is the value, for a problem that has `terms`.

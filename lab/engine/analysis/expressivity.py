@@ -86,7 +86,7 @@ def functional_dimension(
     block = max(2, _BLOCK_NUMBERS // dim)
     triangle, rows = wide.new_zeros(0, dim), 0
     for first in range(0, len(inputs), block):
-        jacobian = _jacobian(outputs, wide, inputs[first : first + block])
+        jacobian = output_jacobian(outputs, wide, inputs[first : first + block])
         rows += len(jacobian)
         triangle = torch.linalg.qr(torch.cat([triangle, jacobian]), mode="r").R
         yield Progress(min(1.0, (first + block) / len(inputs)))
@@ -103,7 +103,7 @@ def functional_dimension(
     )
 
 
-def _jacobian(outputs: Callable, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+def output_jacobian(outputs: Callable, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     """Derivatives (n * columns, dim) of the outputs for inputs (n, ...), one run for each input."""
     with torch.enable_grad():
         runs = theta.repeat(len(inputs), 1).requires_grad_()

@@ -7,41 +7,23 @@ several times faster so, and a plane of landscape points can be cut into blocks 
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import torch
-from torch.nn import functional
 
 from lab.engine.noise import Noise
-from lab.engine.problem import Batch
-from lab.engine.problems.activations import Activation, without_graph
+from lab.engine.problem import Batch, Products
+from lab.engine.problems.activations import without_graph
 from lab.engine.problems.kronecker import factors, joined, sample_gradients
+from lab.engine.problems.layers import Dense, with_units
 from lab.engine.problems.network import Network, wants_graph
-from lab.engine.structure import Fisher, KroneckerFactors, LastLayer, LinearLayer
+from lab.engine.problems.roperator import ROperator
+from lab.engine.structure import Fisher, KroneckerFactors, LastLayer, LinearLayer, Tangent
 
 NORM_EPSILON = 1e-5  # added to the variance in batch normalisation, as in torch.nn.BatchNorm1d
 # Bytes of the widest layer at the points of a plane that are evaluated side by side.
 _BLOCK_BYTES = {"cpu": 1 << 21, "cuda": 1 << 28, "mps": 1 << 26}
-
-
-@dataclass(frozen=True)
-class Dense:
-    """One layer: affine map, batch normalisation, activation, skip connection, in this order.
-
-    Attributes:
-        weight: name of the (out, in) weight in the layout.
-        bias: name of the (out,) bias, empty for none.
-        norm: names of scale and shift of the batch normalisation, None for none.
-        activation: an elementwise function, None for none.
-        skip: whether the layer's input is added to its output, padded or cut to its width.
-    """
-
-    weight: str
-    bias: str = ""
-    norm: tuple[str, str] | None = None
-    activation: Activation | None = None
-    skip: bool = False
 
 
 class DenseNetwork(Network):
@@ -98,10 +80,14 @@ class DenseNetwork(Network):
         states = [_columns(inputs, len(theta)), *self._states(theta, inputs)]
         features = states[len(self.layers) - count].mT
         parts = self.layout.split(theta)
-        weight = parts[self.layers[-1].weight]
+        last = self.layers[-1]
+        weight, bias = parts[last.weight], parts[last.bias] if last.bias else None
         for layer in reversed(self.layers[-count:-1]):
+            if layer.bias:
+                shift = (weight @ parts[layer.bias][..., None])[..., 0]
+                bias = shift if bias is None else bias + shift
             weight = weight @ parts[layer.weight]
-        return LastLayer(features, labels, weight)
+        return LastLayer(features, labels, weight, bias)
 
     def _states(self, theta: torch.Tensor, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         """What each layer gives, one after the other: (runs, units, N)."""
@@ -110,6 +96,33 @@ class DenseNetwork(Network):
         for layer in self._layers_for(theta):
             state = _finish(layer, parts, _affine(layer, parts, state), state)
             yield state
+
+    @property
+    def shares_point(self) -> bool:
+        """Whether derivatives are written out, see `ROperator`: without batch normalisation."""
+        return not any(layer.norm for layer in self.layers)
+
+    def products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """See `Problem.products`; one point takes any number of vectors."""
+        if not self.shares_point:
+            return super().products(theta, batch)
+        return self._curvature(theta, batch).hessian
+
+    def rest_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """See `Problem.rest_products`; one point takes any number of vectors."""
+        if not self.shares_point:
+            return super().rest_products(theta, batch)
+        return self._curvature(theta, batch).rest
+
+    def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
+        """See `Structure.tangent`; one point takes any number of vectors."""
+        if not self.shares_point:
+            return super().tangent(theta, batch)
+        return self._curvature(theta, batch).tangent
+
+    def _curvature(self, theta: torch.Tensor, batch: Batch | None) -> ROperator:
+        data = self._data(theta, batch)
+        return ROperator(self.layers, self.layout, theta, self.criterion, *data)
 
     @property
     def linear_layers(self) -> tuple[LinearLayer, ...]:
@@ -232,13 +245,6 @@ def _finish(
     if layer.activation:
         product = layer.activation(product)
     return product + with_units(before, product.shape[1]) if layer.skip else product
-
-
-def with_units(hidden: torch.Tensor, units: int, dim: int = 1) -> torch.Tensor:
-    """As many units along an axis as are wanted: padded with zeros, or cut."""
-    missing = units - hidden.shape[dim]
-    after = hidden.ndim - dim - 1
-    return functional.pad(hidden, (0, 0) * after + (0, missing)) if missing else hidden
 
 
 def normalise(hidden: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,8 @@ def test_reference_values(numbers, frame):
     wanted = [table[name] for name in NAMES[frame]]
     got = (found.nc1, found.nc2, found.nc3, found.nc2_features)
     np.testing.assert_allclose(got, wanted, rtol=1e-10)
+    assert found.nc4 == table["NC4_agree"]
+    assert found.imbalance == 1
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -46,6 +48,56 @@ def test_classes_of_different_sizes_count_alike():
     between = (2**2 + 1**2) / 4  # squared distance of the means, over four: S_B's only eigenvalue
     direction = np.array([2, -1]) / 5**0.5
     assert found.nc1 == pytest.approx(within * direction[0] ** 2 / between / 2, rel=1e-12)
+
+
+def test_scores_and_nearest_means_may_choose_differently():
+    features = torch.tensor([[2.0, 0.0], [0.4, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    labels = torch.tensor([0, 0, 1, 1])  # class means (1.2, 0) and (0, 1)
+    plain = analysis.neural_collapse(features, labels, torch.eye(2))
+    assert plain.nc4 == 1
+    # a bias of 0.5 for the second class outbids the second sample, whose nearest mean is the first
+    biased = analysis.neural_collapse(features, labels, torch.eye(2), bias=[0.0, 0.5])
+    assert biased.nc4 == 0.75
+    assert (biased.nc1, biased.nc2) == (plain.nc1, plain.nc2)
+
+
+def test_classes_of_different_sizes_go_to_different_lengths():
+    """The optimum of |WH - Y|² / 2N with weight decay, found by descent, and in closed form."""
+    sizes, rate_w, rate_h = torch.tensor([8, 4, 2]), 1e-3, 1e-3
+    labels = torch.repeat_interleave(torch.arange(3), sizes)
+    count = len(labels)
+    targets = torch.nn.functional.one_hot(labels).double()
+    draws = torch.Generator().manual_seed(0)
+    weight, features = (
+        torch.randn(n, 3, generator=draws, dtype=torch.float64).requires_grad_() for n in (3, count)
+    )
+    options = {"tolerance_grad": 1e-13, "tolerance_change": 0, "line_search_fn": "strong_wolfe"}
+    solver = torch.optim.LBFGS([weight, features], 1.0, 500, **options)
+
+    def loss():
+        solver.zero_grad()
+        fit = (features @ weight.T - targets).square().sum() / 2 / count
+        decay = rate_w / 2 * weight.square().sum() + rate_h / 2 * features.square().sum()
+        (fit + decay).backward()
+        return fit + decay
+
+    solver.step(loss)
+    squares = (sizes * rate_h / rate_w).double().sqrt() - count * rate_h
+    of_weight = squares.sqrt()
+    of_means = of_weight * (rate_w / rate_h / sizes).sqrt()
+    np.testing.assert_allclose(weight.detach().norm(dim=1), of_weight, rtol=1e-5)
+    given = features.detach(), labels, weight.detach(), "orthogonal"
+    found = analysis.neural_collapse(*given, lengths=(of_weight, of_means))
+    np.testing.assert_allclose((found.nc2, found.nc3, found.nc2_features), 0, atol=1e-5)
+    assert found.imbalance == 4
+    assert analysis.neural_collapse(*given).nc2 > 0.1  # against equal lengths
+
+
+@pytest.mark.parametrize("frame", ["simplex", "orthogonal"])
+def test_lengths_that_do_not_fit(frame):
+    lengths = np.ones((2, 3)) if frame == "simplex" else np.ones((2, 2))
+    with pytest.raises(ValueError, match="two rows of 3 numbers above 0"):
+        analysis.neural_collapse(np.ones((3, 3)), [0, 1, 2], np.eye(3), frame, lengths=lengths)
 
 
 @pytest.mark.parametrize(
