@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lab.engine.optimizers.parts import Parts
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -34,3 +35,9 @@ class Moment(NamedTuple):
         """The parts of the next step: name -> (runs, dim). It can be asked for once."""
         with torch.no_grad():
             return self.rule.parts(self.theta, self.state, self.oracle)
+
+    def response(self) -> Response | None:
+        """How the next step answers curvature, where the rule knows. It can be asked for once."""
+        with torch.no_grad():
+            after = self.rule.update(self.theta, self.state, self.oracle)[1]
+            return self.rule.response(after)

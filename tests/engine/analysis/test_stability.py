@@ -1,0 +1,57 @@
+"""The curvature that steps meet, against dense eigenvalues and what rules really do."""
+
+import numpy as np
+import pytest
+import torch
+
+import lab
+
+A = lab.analysis
+MOONS = lab.problem("moons_mlp", samples=48, widths=(12, 8))
+RNG = np.random.default_rng(3)
+THETA = RNG.normal(size=MOONS.dim) / 2
+
+
+def test_it_is_the_largest_eigenvalue_of_the_scaled_matrix():
+    divisor, decay = RNG.uniform(0.1, 3, size=MOONS.dim), 0.7
+    batch = np.arange(0, 48, 3)
+    dense = MOONS.hessian(torch.tensor(THETA)[None], torch.tensor(batch)[None])[0].numpy()
+    root = np.diag(divisor**-0.5)
+    exact = np.linalg.eigvalsh(root @ (dense + decay * np.eye(MOONS.dim)) @ root)[-1]
+    found = A.stability(MOONS, THETA, 5.0, divisor, decay, batch, tol=1e-4)
+    assert found.value == pytest.approx(exact, rel=1e-6)
+    assert found.ratio == pytest.approx(exact / 5)
+    assert found.converged
+    assert found.residual < 1e-3 * exact
+    similar = np.linalg.eigvals(np.diag(1 / divisor) @ (dense + decay * np.eye(MOONS.dim)))
+    assert found.value == pytest.approx(similar.real.max(), rel=1e-6)
+
+
+def test_it_is_the_largest_also_beside_a_larger_negative_one():
+    weights = torch.tensor([1.0, -5.0, 0.5, 0.1])
+    saddle = lab.problem(lambda x: (weights.to(x) * x**2).sum() / 2, dim=4)
+    assert A.stability(saddle, np.zeros(4)).value == pytest.approx(1)
+    assert A.stability(saddle, np.zeros(4)).limit == np.inf
+
+
+def test_a_warm_start_takes_fewer_products():
+    cold = A.stability(MOONS, THETA)
+    near = THETA + 1e-3 * RNG.normal(size=MOONS.dim)
+    warm = A.stability(MOONS, near, start=cold.vector)
+    assert warm.value == pytest.approx(A.stability(MOONS, near, tol=1e-5).value, rel=1e-3)
+    assert warm.products < cold.products
+
+
+def test_a_warm_start_far_off_the_mark_is_no_trap():
+    """An eigenvector of another eigenvalue, exactly: the search still finds the largest."""
+    weights = torch.linspace(0.01, 1, 100, dtype=torch.float64)
+    weights[7] = 9.0
+    bowl = lab.problem(lambda x: (weights.to(x) * x**2).sum() / 2, dim=100)
+    start = np.eye(100)[50]
+    assert A.stability(bowl, np.zeros(100), start=start).value == pytest.approx(9, rel=1e-3)
+
+
+def test_nonsense_is_refused():
+    for options, word in (({"limit": 0.0}, "limit"), ({"tol": 0.0}, "tol")):
+        with pytest.raises(ValueError, match=word):
+            A.stability(MOONS, THETA, **options)
