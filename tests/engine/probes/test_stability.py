@@ -77,7 +77,7 @@ def test_everything_that_can_be_asked_for():
         assert found.linear[-1] == pytest.approx(stands / over)
     batches = problem_batches(recording)
     first = recording.probe("stability")[0]
-    theta = torch.as_tensor(recording.theta("sgd")[0])
+    theta = torch.tensor(recording.theta("sgd")[0])
     exact = problem.hessian(theta, batches)[0].numpy()
     assert first.batch_lambda_max == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=1e-3)
     assert first.batch_ratio == pytest.approx(first.batch_lambda_max / 20)
