@@ -42,7 +42,7 @@ class Roughness:
 
     Attributes:
         index: standard deviation over mean of the total variations; no unit.
-        interval: a 95 % confidence interval of the index over the choice of directions.
+        interval: a confidence interval of the index over the choice of directions.
         mean_tv_l: mean of the total variations times the radius: 0.5 slope, 1 bowl, more ripples.
         total_variation: (M,), T of every direction, per unit of s; NaN where the line is flat.
         s: (points,), the nodes.
@@ -72,6 +72,7 @@ def roughness_index(
     normalize: str | None = None,
     seed: int = 0,
     bias: str = "zero",
+    confidence: float = CONFIDENCE,
 ) -> Steps[Roughness]:
     """The roughness index at a point, on all data.
 
@@ -83,9 +84,11 @@ def roughness_index(
         points: nodes on each line, both ends included.
         normalize: None for the directions as they are, "filter" or "layer" to give their pieces the
             lengths of theta's.
-        seed: of the random directions.
+        seed: of the random directions. Before they are normalised they depend on it and on the
+            number of parameters alone, so that points and problems of one size share them.
         bias: what one-dimensional tensors get under a normalisation: "zero", or "code" for a copy
             of theta's own, as in the published program.
+        confidence: how often the interval is to hold the index over all directions.
 
     Returns:
         `.index`, `.interval`, `.mean_tv_l`, `.total_variation`, `.s`, `.profiles`.
@@ -95,6 +98,8 @@ def roughness_index(
     """
     point = as_point(problem, theta)
     radius, points = check_positive("radius", radius), check_count("points", points, 2)
+    if not 0 < check_positive("confidence", confidence) < 1:
+        raise ValueError(f"confidence = {confidence}: a number between 0 and 1 is needed")
     given = None
     if isinstance(directions, int | np.integer):
         count = check_count("directions", directions, 2)
@@ -116,7 +121,7 @@ def roughness_index(
     total = total_variation(profiles, radius)
     return Roughness(
         index=variation_coefficient(total),
-        interval=confidence_interval(total),
+        interval=confidence_interval(total, confidence),
         mean_tv_l=float(total.cpu().double().mean()) * radius,
         total_variation=total,
         s=s,
@@ -142,13 +147,16 @@ def variation_coefficient(sample: torch.Tensor) -> float:
     return float(sample.std() / sample.mean())
 
 
-def confidence_interval(sample: torch.Tensor) -> tuple[float, float]:
-    """A 95 % interval of the variation coefficient of what a sample (M,) was drawn from.
+def confidence_interval(
+    sample: torch.Tensor, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """An interval of the variation coefficient of what a sample (M,) was drawn from.
 
-    Jackknife standard error of its logarithm, with Student's t. No distribution is assumed; held
-    against exact populations of total variations it covers 93 to 95 % for 50 directions and more,
-    and less where rare directions make the difference (far out on a bowl of few dimensions). NaN
-    for fewer than three numbers.
+    Jackknife standard error of its logarithm, with Student's t (Efron & Tibshirani 1993, An
+    Introduction to the Bootstrap, chapter 11). No distribution is assumed. Held against exact
+    populations of total variations on bowls of 2 to 100 dimensions, the 90 % interval holds the
+    truth in 81 to 93 % of cases with 50 directions, and less often with fewer where rare directions
+    make the difference (far out on a bowl). NaN for fewer than three numbers.
     """
     sample = sample.cpu().double()
     n = len(sample)
@@ -163,7 +171,7 @@ def confidence_interval(sample: torch.Tensor) -> tuple[float, float]:
     error = float(((n - 1) / n * (without - without.mean()).square().sum()).sqrt())
     if not error > 0:
         return (whole, whole)
-    factor = math.exp(student_quantile(n - 1) * error / whole)
+    factor = math.exp(student_quantile(n - 1, confidence) * error / whole)
     return (whole / factor, whole * factor)
 
 

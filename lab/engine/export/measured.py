@@ -24,6 +24,7 @@ from lab.engine.recording import Recording, Result
 from lab.palette import BAND_OPACITY, Theme
 
 WIDE, TALL = (7.2, 4.0), (7.2, 5.2)  # inches
+_TOTAL_VARIATIONS = ((0.5, "slope"), (1.0, "bowl"))  # what the mean of T·l is there
 _LOWEST = 1e-5  # of a density's top: below it there is nothing to see
 _LIMIT_REACH = 3.0  # 2/η is shown up to this multiple of the largest eigenvalue
 
@@ -121,7 +122,7 @@ def eigenvalues(
 def roughness(
     recording: Recording, step: int, style: Style, lanes: Sequence[str] | None = None
 ) -> Figure:
-    """The roughness index along each lane, with its 95 % interval.
+    """The roughness index along each lane with its 95 % interval, and the mean of T·l below it.
 
     Args:
         recording: what is drawn.
@@ -130,20 +131,37 @@ def roughness(
         lanes: which lanes; all if not given.
     """
     theme = style.colours
-    figure = style.figure(WIDE)
-    axes = figure.add_subplot()
-    dress(axes, theme, "step", "roughness index")
+    figure = style.figure(TALL)
+    index, mean = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    dress(index, theme, "", "roughness index")
+    dress(mean, theme, "step", "mean of T·l")
     about = ""
     for lane, results in _by_lane(recording, "roughness", theme, lanes):
         steps = [r.step for r in results]
-        axes.plot(steps, [r.index for r in results], color=lane.colour, lw=1.5, label=lane.name)
-        low, high = ([getattr(r, name) for r in results] for name in ("low", "high"))
-        axes.fill_between(steps, low, high, color=lane.colour, alpha=BAND_OPACITY, linewidth=0)
+        index.plot(steps, [r.index for r in results], color=lane.colour, lw=1.5, label=lane.name)
+        low, high = ([getattr(r, name) for r in results] for name in ("index_low", "index_high"))
+        index.fill_between(steps, low, high, color=lane.colour, alpha=BAND_OPACITY, linewidth=0)
+        mean.plot(steps, [r.mean_tv_l for r in results], color=lane.colour, linewidth=1.5)
         about = f"{len(results[0].total_variation)} directions, radius {results[0].radius:g}"
-    axes.set_ylim(bottom=0)
-    _steps_axis(axes, theme, recording, step)
-    head(axes, theme, "Roughness index", f"{about}  ·  band: 95 % interval")
-    legend(axes, theme)
+    index.set_ylim(bottom=0)
+    for value, word in _TOTAL_VARIATIONS:
+        mean.axhline(value, color=theme.muted, linewidth=0.8, linestyle="--")
+        place = (1.0, value)
+        mean.annotate(
+            f"{word} ",
+            place,
+            xycoords=mean.get_yaxis_transform(),
+            color=theme.muted,
+            fontsize=CAPTION,
+            ha="right",
+            va="bottom",
+        )
+    low, high = mean.get_ylim()
+    mean.set_ylim(min(low, 0.45), max(high, 1.1))
+    for axes in (index, mean):
+        _steps_axis(axes, theme, recording, step)
+    head(index, theme, "Roughness index", f"{about}  ·  band: 95 % interval")
+    legend(index, theme)
     return figure
 
 

@@ -10,7 +10,7 @@ from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.roughness import roughness_index
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
-from lab.engine.probes.base import Measurement, Probe, Sight
+from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
 
@@ -25,7 +25,9 @@ from lab.engine.problem import Problem
 class RoughnessIndex(Probe):
     """How much the wiggliness of the loss on all data differs between random lines.
 
-    The lines go through the first run of the lane that goes on; the info says which.
+    The lines go through the first run of the lane that goes on; the info says which. Their
+    directions are drawn once for the experiment: all steps and all lanes share them, and only what
+    normalisation makes of them differs.
 
     Arrays: `total_variation` (M,), `s` (points,) and `profiles` (M, points), the loss on each line.
     """
@@ -42,6 +44,22 @@ class RoughnessIndex(Probe):
             "for weight matrices, and for other problems a radius of 1 spans the window"
         ),
     ] = "auto"
+    bias: Annotated[
+        Literal["zero", "code"],
+        Knob(
+            doc="what biases get on normalised lines: nothing (Li et al. 2018), or a copy of "
+            "themselves, as in the index's published program"
+        ),
+    ] = "zero"
+
+    tracks = (
+        Series("index", "roughness index", doc="how much the wiggliness of random lines differs"),
+        Series(
+            "mean_tv_l",
+            "mean of T·l",
+            doc="how wiggly the lines are: 0.5 on a slope, 1 in a bowl, more with ripples",
+        ),
+    )
 
     def measure(self, problem: Problem, sight: Sight) -> Steps[Measurement]:
         """Measure at one run; the directions drawn are the same at every step."""
@@ -54,6 +72,7 @@ class RoughnessIndex(Probe):
             self.points,
             self.scaling,
             sight.seed,
+            self.bias,
         )
         return Measurement(found.arrays, {"run": run, **found.info})
 
@@ -66,11 +85,12 @@ def measure_roughness(
     points: int,
     scaling: str,
     seed: int,
+    bias: str = "zero",
 ) -> Steps[Measurement]:
     """The measurement of `RoughnessIndex` at one point (dim,).
 
-    Its info: `index`, its 95 % interval `low` to `high`, `mean_tv_l` (0.5 slope, 1 bowl, more
-    ripples), `resolution`, `radius`, `evaluations`.
+    Its info: `index`, its 95 % interval `index_low` to `index_high`, `mean_tv_l` (0.5 slope, 1
+    bowl, more ripples), `resolution`, `radius`, `scaling`, `bias`, `evaluations`.
     """
     lines: int | torch.Tensor = directions
     if scaling == "auto":
@@ -79,7 +99,7 @@ def measure_roughness(
         else:
             scaling, lines = "none", _window_directions(problem, theta, directions, seed)
     found = yield from roughness_index.steps(
-        problem, theta, lines, radius, points, scaling, seed=seed
+        problem, theta, lines, radius, points, scaling, seed, bias
     )
     arrays = {
         "total_variation": found.total_variation,
@@ -89,11 +109,13 @@ def measure_roughness(
     low, high = found.interval
     info = {
         "index": found.index,
-        "low": low,
-        "high": high,
+        "index_low": low,
+        "index_high": high,
         "mean_tv_l": found.mean_tv_l,
         "resolution": found.resolution,
         "radius": radius,
+        "scaling": scaling,
+        "bias": bias if scaling in ("filter", "layer") else "as drawn",
         "evaluations": found.evaluations,
     }
     return Measurement(to_numpy(arrays), info)

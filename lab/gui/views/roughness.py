@@ -16,6 +16,7 @@ from lab.gui.views.tracks import Pace, Track, TracksPlot
 from lab.gui.views.words import short
 from lab.palette import Theme
 
+_BIASES = {"zero": "biases fixed", "code": "biases along themselves"}  # what the lines do to them
 _RESOLVED = 100.0  # a line's rise in units of rounding below which the index measures rounding
 
 
@@ -55,7 +56,7 @@ class Roughness(LaneProbing):
         self._stack.addWidget(along)
         self._stack.addWidget(self._lines)
         tips = (
-            "The index and the mean of T·l against steps",
+            "The index and the mean of T·l against steps, on the same random directions throughout",
             "The loss on the random lines at the cursor, and the histogram of T·l",
         )
         self._modes = Segments(("over time", "lines"), tips)
@@ -136,12 +137,13 @@ class Roughness(LaneProbing):
         return [
             f"{len(found.total_variation)} lines, l = {found.radius:g}",
             f"{title}, step {found.step}: {short(found.index)}",
-            f"95 % {short(found.low)} – {short(found.high)}",
+            f"95 % {short(found.index_low)} – {short(found.index_high)}",
             f"mean of T·l {short(found.mean_tv_l)}",
             "" if found.resolution > _RESOLVED else "near rounding: not to be trusted",
+            _BIASES.get(found.info.get("bias"), ""),
         ]
 
 
 def _numbers(found: Any) -> tuple[float, float, float, float]:
     """What is drawn against steps."""
-    return found.index, found.low, found.high, found.mean_tv_l
+    return found.index, found.index_low, found.index_high, found.mean_tv_l

@@ -89,9 +89,14 @@ def test_roughness_with_its_interval(network):
     results = [r for r in network.probe("roughness") if r.lane == "SGD"]
     np.testing.assert_array_equal(line.get_ydata(), [r.index for r in results])
     corners = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert corners.max() == pytest.approx(max(r.high for r in results))
+    assert corners.max() == pytest.approx(max(r.index_high for r in results))
     assert "3 directions" in axes.get_title("right")
     assert axes.get_ylim()[0] == 0
+    mean = figure.axes[1]
+    assert any(
+        line.get_ydata() == pytest.approx([r.mean_tv_l for r in results]) for line in mean.lines
+    )
+    assert {text.get_text().strip() for text in mean.texts} == {"slope", "bowl"}
 
 
 def test_accuracy_on_all_data(network):

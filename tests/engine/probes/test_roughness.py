@@ -40,7 +40,7 @@ def test_on_a_network_it_is_the_analysis(see, measured, scaling):
     np.testing.assert_array_equal(found.arrays["s"], wanted.s)
     np.testing.assert_array_equal(found.arrays["total_variation"], wanted.total_variation)
     assert found.info["index"] == wanted.index
-    assert (found.info["low"], found.info["high"]) == wanted.interval
+    assert (found.info["index_low"], found.info["index_high"]) == wanted.interval
     assert found.info["evaluations"] == 45
     assert found.info["radius"] == 0.3
 
@@ -62,3 +62,26 @@ def test_directions_stay_the_same_along_a_run(see, measured):
     )
     np.testing.assert_allclose(two - 7, one, atol=1e-12)  # moved along a slope, on the same lines
     assert (np.abs(other - one) > 1e-3).any()
+
+
+def test_what_biases_get_is_a_choice(see, measured):
+    problem = lab.problem("moons_mlp", samples=50)
+    theta = RNG.normal(size=problem.dim)
+    found = {}
+    for bias in ("zero", "code"):
+        probe = RoughnessIndex(directions=4, radius=0.3, points=9, bias=bias)
+        found[bias] = measured(probe, problem, see(theta))[0]
+        wanted = analysis.roughness_index(problem, theta, 4, 0.3, 9, "filter", bias=bias)
+        np.testing.assert_array_equal(found[bias].arrays["profiles"], wanted.profiles)
+        assert found[bias].info["bias"] == bias
+        assert found[bias].info["scaling"] == "filter"
+    assert found["zero"].info["index"] != found["code"].info["index"]
+    raw = measured(RoughnessIndex(scaling="none"), problem, see(theta))[0]
+    assert raw.info["bias"] == "as drawn"
+
+
+def test_tracks_are_in_the_info_with_their_band(see, measured):
+    info = measured(RoughnessIndex(), lab.problem("ackley"), see(POINT))[0].info
+    assert [track.key for track in RoughnessIndex.tracks] == ["index", "mean_tv_l"]
+    assert info["index_low"] < info["index"] < info["index_high"]
+    assert info["mean_tv_l"] > 0.5

@@ -28,8 +28,8 @@ def test_index_with_its_interval_and_the_mean_beside_it(desk, surface):
         found = [r for r in surface.probe("roughness") if r.lane == lane]
         assert index[title].steps.tolist() == [0, 10, 20, 30, 40, 50, 60]
         assert index[title].main == pytest.approx([r.index for r in found])
-        assert index[title].low == pytest.approx([r.low for r in found])
-        assert index[title].high == pytest.approx([r.high for r in found])
+        assert index[title].low == pytest.approx([r.index_low for r in found])
+        assert index[title].high == pytest.approx([r.index_high for r in found])
         assert mean[title].main == pytest.approx([r.mean_tv_l for r in found])
     for band in items(on.view._index._drawing, "band").values():
         assert band._brush.color().alphaF() == pytest.approx(BAND_OPACITY, abs=0.01)
@@ -99,7 +99,7 @@ def test_runs_that_diverge_have_gaps(desk, diverging, result):
     lost.records = diverging.records
     nothing = {"total_variation": np.full(8, np.nan), "s": np.linspace(-1, 1, 5)}
     nothing["profiles"] = np.full((8, 5), np.nan)
-    gone = dict.fromkeys(("index", "low", "high", "mean_tv_l", "resolution"), np.nan)
+    gone = dict.fromkeys(("index", "index_low", "index_high", "mean_tv_l", "resolution"), np.nan)
     lost.results = [result("roughness", "adam", 0, nothing, **gone, radius=1.0)]
     for _ in range(2):
         on.show(lost)
