@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, check_count, check_positive
-from lab.engine.analysis.curvature import check_smooth
+from lab.engine.analysis.curvature import check_smooth, hessian
 from lab.engine.analysis.sampling import values_at
 from lab.engine.analysis.stationary import Seekers, seek
 from lab.engine.device import check_memory
@@ -21,6 +21,8 @@ from lab.engine.userarrays import as_runs
 
 MOST_DIM = 2000  # parameters: every step takes a whole Hessian and its eigenvectors
 _BLOCK_NUMBERS = 1 << 22  # of the Hessians that are held side by side
+_BLOCK_WORK = 200_000_000  # of their eigenvectors, which are found in one slice
+_SMALL_WORK = 1_000_000  # multiplications of a Hessian up to which many are made at once
 _LOOK = 5  # steps between two partial results
 _SAME_LOSS = 1e-6  # of the largest loss found: two families of points within it count as one
 
@@ -111,7 +113,7 @@ def find_critical_points(
     check_count("iterations", iterations)
     limits = (check_positive(n, v) for n, v in (("tol", tol), ("zero", zero), ("same", same)))
     begin = given.detach().double()
-    block = max(1, min(count, _BLOCK_NUMBERS // dim**2))
+    block = max(1, min(count, _BLOCK_NUMBERS // dim**2, _BLOCK_WORK // dim**3))
     check_memory(6 * 8 * block * dim**2, begin.device, f"{block} Hessians of {dim} x {dim}")
     catch = _Catch(problem, begin, *limits)
     for first in range(0, count, block):
@@ -124,18 +126,30 @@ def find_critical_points(
             except StopIteration as stop:
                 catch.keep(stop.value, part)
                 break
-            look += report.partial is not None
-            shown = catch.with_more(report.partial, part) if look % _LOOK == 1 else None
+            shown = None
+            if report.partial is not None:
+                shown = catch.with_more(report.partial, part) if look % _LOOK == 0 else None
+                look += 1
             yield Progress(first / count + share * report.done, shown and _like(shown, given))
     return _like(catch.result(), given)
 
 
 def derivatives(problem: Problem) -> tuple[Callable, Callable]:
-    """The gradient (n, dim) and the Hessian (n, dim, dim) of a problem at points (n, dim)."""
-    return (
-        lambda points: problem.evaluate_with_gradient(points)[1].detach(),
-        lambda points: problem.hessian(points).detach(),
-    )
+    """The gradient (n, dim) and, in slices, the Hessian (n, dim, dim) at points (n, dim)."""
+    work = problem.dim**2 * max(1, problem.samples)  # of one Hessian, roughly
+
+    def gradient(points: torch.Tensor) -> torch.Tensor:
+        return problem.evaluate_with_gradient(points)[1].detach()
+
+    def hessians(points: torch.Tensor) -> Steps[torch.Tensor]:
+        if work <= _SMALL_WORK:
+            return problem.hessian(points).detach()
+        found = []
+        for point in points:
+            found.append((yield from hessian.steps(problem, point)))
+        return torch.stack(found) if found else points.new_empty(0, problem.dim, problem.dim)
+
+    return gradient, hessians
 
 
 def index_of(curves: torch.Tensor, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

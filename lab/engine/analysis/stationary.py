@@ -23,7 +23,7 @@ FIRST, LEAST, MOST = 1e-2, 1e-16, 1e12  # of μ, in squares of the largest curva
 EASE, HARDEN = 0.1, 8.0  # what μ is multiplied by after a step that helped, and one that did not
 
 Gradient = Callable[[torch.Tensor], torch.Tensor]  # points (n, d) -> (n, d)
-Hessian = Callable[[torch.Tensor], torch.Tensor]  # points (n, d) -> (n, d, d)
+Hessian = Callable[[torch.Tensor], Steps[torch.Tensor]]  # (n, d) -> (n, d, d), in slices
 
 
 @dataclass
@@ -68,7 +68,7 @@ def seek(
 
     Args:
         gradient: of the function.
-        hessian: of the function.
+        hessian: of the function; it may take several slices.
         starts: (n, d), double precision.
         iterations: steps of each, at most.
         tol: gradient length below which a point counts as stationary.
@@ -80,17 +80,18 @@ def seek(
     at = starts.clone()
     slope = gradient(at)
     yield Progress(0.5 / (iterations + 1))
-    curves, along = _eigen(hessian(at))
+    curves, along = _eigen((yield from _reporting(hessian(at), 0.5 / (iterations + 1))))
     left = torch.linalg.vector_norm(slope, dim=1)
     mu = torch.full_like(left, FIRST)
     usual = curves.abs().amax(dim=1)
     now = Seekers(at, slope, curves, along, left, mu, usual, len(at), len(at))
-    for done in range(iterations):
+    for count in range(1, iterations + 1):
+        done = count / (iterations + 1)
         going = (now.left > 1e-4 * tol) & (now.mu < MOST) & now.curves.isfinite().all(dim=1)
         which = going.nonzero()[:, 0]
         if not len(which):
             break
-        yield Progress((done + 1) / (iterations + 1), now)
+        yield Progress(done, now)
         trial = now.at[which] + _step(now, which, reach)
         found = gradient(trial)
         length = torch.linalg.vector_norm(found, dim=1)
@@ -107,8 +108,19 @@ def seek(
                 found[better],
                 length[better],
             )
-            now.curves[moved], now.along[moved] = _eigen(hessian(trial))
+            there = yield from _reporting(hessian(trial), done)
+            now.curves[moved], now.along[moved] = _eigen(there)
     return now
+
+
+def _reporting(steps: Steps[torch.Tensor], done: float) -> Steps[torch.Tensor]:
+    """The same work; its reports say how far the search is."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield Progress(done)
 
 
 def _step(now: Seekers, which: torch.Tensor, reach: float) -> torch.Tensor:

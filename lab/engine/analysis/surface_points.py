@@ -193,9 +193,13 @@ class _InPlane:
         """Along the plane, (n, 2) at coordinates (n, 2)."""
         return self._each(at, lambda points: self._slopes(points) @ self._basis.T)
 
-    def hessian(self, at: torch.Tensor) -> torch.Tensor:
-        """Within the plane, (n, 2, 2)."""
-        return self._each(at, self._curvatures)
+    def hessian(self, at: torch.Tensor) -> Steps[torch.Tensor]:
+        """Within the plane, (n, 2, 2), a block of points in each slice."""
+        found = []
+        for part in at.split(points_in_block(self._problem, self._center)):
+            found.append(self._each(part, self._curvatures))
+            yield Progress(0.0)
+        return torch.cat(found) if found else at.new_empty(0, 2, 2)
 
     def slope(self, at: torch.Tensor) -> torch.Tensor:
         """Length of the whole gradient, (n,)."""
