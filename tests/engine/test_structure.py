@@ -20,8 +20,8 @@ def starts(problem, runs=2):
 def test_features_and_weight_of_the_last_layer_make_the_outputs(name):
     problem = lab.problem(name[0], **name[1])
     theta = starts(problem)
-    features, labels, weight = problem.last_layer(theta)
-    bias = theta[:, -problem.classes :]
+    features, labels, weight, bias = problem.last_layer(theta)
+    torch.testing.assert_close(bias, theta[:, -problem.classes :])
     outputs = problem.outputs(theta, problem.dataset.inputs)
     torch.testing.assert_close(features @ weight.mT + bias[:, None], outputs)
     assert labels.equal(problem.dataset.targets)
@@ -32,11 +32,22 @@ def test_linear_layers_in_a_row_count_as_one():
     layers = [nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6, bias=False), nn.Linear(6, 2, bias=False)]
     problem = lab.problem(nn.Sequential(*layers), data=(POINTS, [0, 1, 0]), loss="mse")
     theta = starts(problem)
-    features, labels, weight = problem.last_layer(theta)
+    features, labels, weight, bias = problem.last_layer(theta)
+    assert bias is None
     assert features.shape == (2, 3, 5)
     assert labels.tolist() == [0, 1, 0]
     torch.testing.assert_close(features @ weight.mT, problem.outputs(theta, POINTS))
     assert problem.collapse_frame == "orthogonal"
+
+
+def test_biases_of_linear_layers_in_a_row_are_one():
+    layers = [nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.Linear(6, 3, bias=False)]
+    layers.append(nn.Linear(3, 2))
+    problem = lab.problem(nn.Sequential(*layers), data=(POINTS, [0, 1, 0]), loss="mse")
+    theta = starts(problem)
+    features, _, weight, bias = problem.last_layer(theta)
+    outputs = problem.outputs(theta, POINTS)
+    torch.testing.assert_close(features @ weight.mT + bias[:, None], outputs)
 
 
 def test_problems_without_such_a_layer_say_so():

@@ -2,24 +2,35 @@
 
 from lab.engine.probes.barriers import Barriers
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
+from lab.engine.probes.collapse import NeuralCollapseProbe
 from lab.engine.probes.connectivity import Connectivity
 from lab.engine.probes.critical_points import CriticalPointSearch
 from lab.engine.probes.evaluation import Evaluation
+from lab.engine.probes.expressivity import FunctionalDimensionProbe
+from lab.engine.probes.function_distance import FunctionDistanceProbe
+from lab.engine.probes.gradient_alignment import GradientAlignmentProbe
 from lab.engine.probes.inside import InsideStep
+from lab.engine.probes.lazy_rich import LazyRichProbe
 from lab.engine.probes.roughness import RoughnessIndex
 from lab.engine.probes.sharpness import SharpnessProbe
 from lab.engine.probes.spectrum import HessianSpectrum
 from lab.engine.probes.stability import StabilityProbe
 from lab.engine.probes.topology import Topology
+from lab.engine.probes.weight_norms import WeightNormsProbe
 
 __all__ = [
     "Barriers",
     "Connectivity",
     "CriticalPointSearch",
     "Evaluation",
+    "FunctionDistanceProbe",
+    "FunctionalDimensionProbe",
+    "GradientAlignmentProbe",
     "HessianSpectrum",
     "InsideStep",
+    "LazyRichProbe",
     "Measurement",
+    "NeuralCollapseProbe",
     "Probe",
     "RoughnessIndex",
     "Series",
@@ -27,4 +38,5 @@ __all__ = [
     "Sight",
     "StabilityProbe",
     "Topology",
+    "WeightNormsProbe",
 ]

@@ -143,7 +143,9 @@ class DigitsCNN(NetworkEntry):
         """See `Structure.last_layer`; one run after the other."""
         inputs, labels = self.dataset.on(theta)
         features = torch.cat([self._features(row, inputs) for row in theta.split(1)])
-        return LastLayer(features, labels, self.layout.split(theta)[self.layout.names[-2]])
+        parts = self.layout.split(theta)
+        weight, bias = (parts[name] for name in self.layout.names[-2:])
+        return LastLayer(features, labels, weight, bias)
 
     def _layers(
         self, theta: torch.Tensor, inputs: torch.Tensor, *, in_place: bool = True

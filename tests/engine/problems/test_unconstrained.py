@@ -94,7 +94,7 @@ def test_value_and_gradient(knobs):
 def test_the_optimum_is_collapsed(knobs):
     problem = lab.problem("unconstrained_features", **knobs)
     point = torch.tensor(problem.optima[0].point, dtype=torch.float64)[None]
-    features, labels, weight = problem.last_layer(point)
+    features, labels, weight, _ = problem.last_layer(point)
     found = analysis.neural_collapse(features[0], labels, weight[0], frame=problem.collapse_frame)
     for distance in (found.nc1, found.nc2, found.nc3, found.nc2_features):
         assert abs(distance) < 1e-10
