@@ -1,5 +1,6 @@
 """Guided experiments whose answers are known: each is run, and held against its answer."""
 
+import numpy as np
 import pytest
 
 import lab
@@ -35,6 +36,33 @@ def permutation(recording):
 
 
 ANSWERS |= {"branches": branches, "permutation": permutation}
+
+
+def persistence(recording):
+    """Basins and hill of Himmelblau's function, at every step the same."""
+    for found in recording.probe("topology"):
+        assert found.death[1:] == pytest.approx([104.02115057, 67.71948497, 13.31252402])
+        assert found.birth == pytest.approx([0.00170801, 0.00792497, 0.01228817, 0.01355216])
+        assert found.holes == pytest.approx(np.array([[178.33555361, 181.61612642]]))
+        assert found.smad == pytest.approx(61.67313, abs=1e-5)
+        assert np.bincount(found.point_index).tolist() == [4, 4, 1]
+        minima = found.points[found.point_index == 0]
+        known = [point for point, *_ in recording.header["problem"]["optima"]]
+        assert sorted(map(tuple, minima)) == pytest.approx(np.array(sorted(known)), abs=1e-5)
+
+
+def critical_points(recording):
+    """All 16 families of the linear autoencoder, each with its loss and index."""
+    (found,) = recording.probe("critical_points")
+    mine = sorted(zip(found.loss.round(9), found.index, strict=True))
+    known = sorted(zip(found.known_loss.round(9), found.known_index, strict=True))
+    assert len(known) == 16
+    assert mine == pytest.approx(np.array(known))
+    correlation = np.corrcoef(found.loss, found.index / found.dim)[0, 1]
+    assert correlation == pytest.approx(0.956, abs=5e-4)
+
+
+ANSWERS |= {"persistence": persistence, "critical-points": critical_points}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
