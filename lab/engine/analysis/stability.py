@@ -14,11 +14,21 @@ from typing import Any
 
 import torch
 
-from lab.engine.analysis.base import Steps, analysis, as_point, check_count, check_positive
-from lab.engine.analysis.eigensearch import Eigenvalues, cold_search, warm_search
+from lab.engine.analysis.base import (
+    Progress,
+    Steps,
+    analysis,
+    as_point,
+    check_count,
+    check_positive,
+)
+from lab.engine.analysis.eigensearch import Eigenvalues, search
 from lab.engine.analysis.operators import Operator, operator
 from lab.engine.analysis.ritz import Criterion
 from lab.engine.problem import Problem
+from lab.engine.userarrays import as_tensor
+
+_FEW = 3  # products in which an eigenvector that has moved a little is found again
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ def stability(
     tol: float = 1e-2,
     seed: int = 0,
     start: Any = None,
+    guarded: bool = True,
     max_products: int = 200,
 ) -> Steps[Stability]:
     """The largest curvature that a rule's steps meet at a point, against what they stand.
@@ -69,6 +80,8 @@ def stability(
         tol: the residual is at most this part of the eigenvalue, and its error at most tol² of it.
         seed: of random vectors.
         start: (dim,) or (r, dim), eigenvectors found near here; None for none.
+        guarded: make sure, at the price of a few products, that no other eigenvalue has become the
+            largest since. Without it a search that has hardly moved from `start` ends at once.
         max_products: where the search gives up.
 
     Raises:
@@ -80,8 +93,12 @@ def stability(
         raise ValueError(f"limit = {limit!r}: a number above 0 is needed")
     matrix = scaled(operator(problem, point, batch=batch), scale, decay)
     most = check_count("max_products", max_products)
-    first = None if start is None else torch.as_tensor(start).to(point).reshape(-1, problem.dim)
-    found = yield from leading(matrix, point, tol=tol, start=first, limit=most, seed=seed)
+    first = None if start is None else as_tensor(start).to(point).reshape(-1, problem.dim)
+    found = None
+    if first is not None and not guarded:
+        found = yield from followed(matrix, first.sum(0), tol)
+    if found is None:
+        found = yield from leading(matrix, point, tol=tol, start=first, limit=most, seed=seed)
     value = float(found.values[0])
     return Stability(
         value=value,
@@ -114,6 +131,43 @@ def scaled(matrix: Operator, divisor: torch.Tensor | None, decay: float = 0.0) -
     return Operator(matrix.size, product, f"scaled {matrix.text}")
 
 
+def followed(matrix: Operator, start: torch.Tensor, tol: float) -> Steps[Eigenvalues | None]:
+    """Follow an eigenvector that has moved a little: one product where it has hardly moved.
+
+    Rayleigh and Ritz on the vector and its residuals. The vector handed back is one step of power
+    iteration further on, which costs nothing.
+
+    Args:
+        matrix: the operator.
+        start: (size,), the vector.
+        tol: the residual is at most this part of the eigenvalue.
+
+    Returns:
+        The pair; None where that takes more than a few products.
+    """
+    basis = images = start.new_empty(0, len(start))
+    fresh = start
+    for used in range(1, _FEW + 1):
+        for _ in range(2):
+            fresh = fresh - basis.T @ (basis @ fresh)
+            fresh = fresh / torch.linalg.vector_norm(fresh)
+        basis = torch.cat([basis, fresh[None]])
+        images = torch.cat([images, matrix.product(fresh[None])])
+        yield Progress(used / _FEW)
+        small = basis @ images.T
+        if not small.isfinite().all():
+            return None
+        values, shapes = torch.linalg.eigh((small + small.T) / 2)
+        value, shape = values[-1], shapes[:, -1]
+        image = shape @ images
+        fresh = image - value * (shape @ basis)
+        residual = torch.linalg.vector_norm(fresh)
+        if residual <= tol * value:
+            ahead = image / torch.linalg.vector_norm(image)
+            return Eigenvalues(value[None], residual[None], ahead[None], used, True)
+    return None
+
+
 def leading(
     matrix: Operator,
     like: torch.Tensor,
@@ -134,6 +188,4 @@ def leading(
         seed: of random vectors.
     """
     wanted = Criterion(1, "largest", tol, like.dtype)
-    if start is None or matrix.size <= 2:
-        return (yield from cold_search(matrix, like, wanted, limit, seed, "hessian"))
-    return (yield from warm_search(matrix, start, wanted, limit, seed, "hessian"))
+    return (yield from search(matrix, like, wanted, limit, seed, "hessian", start))

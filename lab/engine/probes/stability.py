@@ -22,7 +22,7 @@ from lab.engine.optimizers.response import Response
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
-_TOL = 1e-2  # part of an eigenvalue; its error is the square of that
+_GUARD = 8  # every so many measurements the search makes sure that it follows the right vector
 _FEWEST = 3  # samples whose spread can be known
 
 
@@ -36,7 +36,8 @@ _FEWEST = 3  # samples whose spread can be known
 class StabilityProbe(Probe):
     """The largest eigenvalue of the Hessian, and how much the next step can stand.
 
-    Each search starts from the eigenvector that the last one found, so it takes few products.
+    Each search follows the eigenvector that the last one found, so it takes one product or few;
+    every eighth looks for others that have overtaken it.
     Looked at is the first run of the lane that goes on. What momentum, weight decay and the
     preconditioner make of 2/η is what the rule says of itself; where it cannot say, there is no
     limit.
@@ -50,6 +51,10 @@ class StabilityProbe(Probe):
     `exact`, `diverging`, `near`.
     """
 
+    tolerance: Annotated[
+        float,
+        Knob(1e-6, 0.5, scale="log", doc="residual of an eigenvalue as a part of it, at most"),
+    ] = 0.05
     preconditioned: Annotated[
         bool, Knob(doc="for rules that scale coordinates: the curvature as their steps meet it")
     ] = True
@@ -83,10 +88,12 @@ class StabilityProbe(Probe):
         theta = moment.theta[run]
         batch = moment.oracle.batch
         samples = None if batch is None else batch[run]
-        look = _Look(problem, theta, samples, _of_run(moment.response(), run), sight)
+        answer = _of_run(moment.response(), run)
+        look = _Look(problem, theta, samples, answer, sight, self.tolerance)
         if "lr" in sight.knobs:
             look.info["lr"] = float(sight.knobs["lr"][run])
         look.info["run"] = run
+        look.carry["age"] = torch.tensor(look.age + 1)
         parts = self._parts(look)
         for number, part in enumerate(parts):
             yield from part_of(part(look), number / len(parts), 1 / len(parts))
@@ -150,6 +157,7 @@ class _Look:
     samples: torch.Tensor | None  # (n,), the step's mini-batch
     answer: _Answer | None
     sight: Sight
+    tolerance: float
     info: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, torch.Tensor] = field(default_factory=dict)
     carry: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -158,6 +166,11 @@ class _Look:
     def batch_size(self) -> int:
         """How many samples the step sees."""
         return self.problem.samples if self.samples is None else len(self.samples)
+
+    @property
+    def age(self) -> int:
+        """How many measurements were planned before this one."""
+        return int(self.sight.before.get("age", 0))
 
     def batch_sizes(self) -> list[int]:
         """Powers of two, and the batch size of the run."""
@@ -172,9 +185,10 @@ class _Look:
             None if answer is None else answer.divisor,
             0.0 if answer is None else answer.decay,
             samples,
-            _TOL,
+            self.tolerance,
             self.sight.seed,
             self.sight.before.get(name),
+            guarded=self.age % _GUARD == 0,
         )
         self.carry[name] = found.vector
         self.info["products"] = self.info.get("products", 0) + found.products

@@ -55,3 +55,32 @@ def test_nonsense_is_refused():
     for options, word in (({"limit": 0.0}, "limit"), ({"tol": 0.0}, "tol")):
         with pytest.raises(ValueError, match=word):
             A.stability(MOONS, THETA, **options)
+
+
+def test_following_a_vector_takes_one_product_where_it_has_hardly_moved():
+    cold = A.stability(MOONS, THETA, tol=1e-4)
+    near = THETA + 1e-5 * RNG.normal(size=MOONS.dim)
+    found = A.stability(MOONS, near, start=cold.vector, guarded=False)
+    assert found.products == 1
+    assert found.converged
+    assert found.value == pytest.approx(cold.value, rel=1e-3)
+    assert np.linalg.norm(found.vector) == pytest.approx(1)
+
+
+def test_following_falls_back_to_a_search_where_the_vector_is_another():
+    found = A.stability(MOONS, THETA, start=RNG.normal(size=MOONS.dim), guarded=False)
+    exact = np.linalg.eigvalsh(A.hessian(MOONS, THETA))[-1]
+    assert found.value == pytest.approx(exact, rel=1e-3)
+    assert found.products > 3
+
+
+def test_following_can_be_deceived_and_the_guard_cannot():
+    weights = torch.linspace(0.01, 1, 100, dtype=torch.float64)
+    weights[7] = 9.0
+    bowl = lab.problem(lambda x: (weights.to(x) * x**2).sum() / 2, dim=100)
+    followed, guarded = (
+        A.stability(bowl, np.zeros(100), start=np.eye(100)[50], guarded=way)
+        for way in (False, True)
+    )
+    assert followed.value == pytest.approx(float(weights[50]))
+    assert guarded.value == pytest.approx(9, rel=1e-3)

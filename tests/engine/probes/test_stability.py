@@ -31,10 +31,10 @@ def test_plain_descent_against_dense_eigenvalues():
     for found in results:
         theta = recording.theta("sgd")[found.step, 0]
         exact = np.linalg.eigvalsh(lab.analysis.hessian(problem, theta))[-1]
-        assert found.lambda_max == pytest.approx(exact, rel=1e-3)
+        assert found.lambda_max == pytest.approx(exact, rel=5e-3)
         assert found.limit == pytest.approx(2 * 1.5 / 0.2)
         assert found.formula == "2(1+μ)/η"
-        assert found.ratio == pytest.approx((exact + 0.1) / 15, rel=1e-3)
+        assert found.ratio == pytest.approx((exact + 0.1) / 15, rel=5e-3)
         assert "preconditioned" not in found.info
         assert not found.arrays
     cold, *warm = [found.products for found in results]
@@ -54,9 +54,9 @@ def test_adam_is_measured_as_its_own_steps_meet_it():
     exact = np.linalg.eigvalsh(root @ lab.analysis.hessian(problem, path[8]) @ root)[-1]
     found = recording.probe("stability")[2]
     assert found.step == 8
-    assert found.preconditioned == pytest.approx(exact, rel=2e-3)
+    assert found.preconditioned == pytest.approx(exact, rel=5e-3)
     assert found.limit == pytest.approx(38 / 0.01)
-    assert found.ratio == pytest.approx(exact / 3800, rel=2e-3)
+    assert found.ratio == pytest.approx(exact / 3800, rel=5e-3)
 
 
 def test_everything_that_can_be_asked_for():
@@ -79,7 +79,7 @@ def test_everything_that_can_be_asked_for():
     first = recording.probe("stability")[0]
     theta = torch.tensor(recording.theta("sgd")[0])
     exact = problem.hessian(theta, batches)[0].numpy()
-    assert first.batch_lambda_max == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=1e-3)
+    assert first.batch_lambda_max == pytest.approx(np.linalg.eigvalsh(exact)[-1], rel=5e-3)
     assert first.batch_ratio == pytest.approx(first.batch_lambda_max / 20)
 
 
