@@ -1,13 +1,110 @@
 """Guided experiments whose answers are known: each is run, and held against its answer."""
 
+import math
+
 import numpy as np
 import pytest
+import torch
 
 import lab
 from lab.assets import guided_experiments
 from lab.engine.device import threads
 
-ANSWERS = {}  # name of the file without "known-" -> a function of the recording that asserts
+
+def deep_galerkin(recording):
+    """The index rises and falls as in the paper; the lines go from slopes to bowls."""
+    found = recording.probe("roughness")
+    index, mean = (np.array([getattr(r, key) for r in found]) for key in ("index", "mean_tv_l"))
+    assert index[0] < 0.02
+    assert 0.15 < index.max() < 0.35
+    assert index[-1] < 0.05
+    assert mean[0] == pytest.approx(0.5, abs=0.01)
+    assert 0.9 < mean[-1] < 1.0
+    assert mean.max() < 1.01  # never rough
+    assert recording.probe("evaluation")[-1].relative_error[0] < 1e-3
+
+
+def deep_ritz(recording):
+    """The energy comes to that of the best parabola, and the index stays up."""
+    loss = recording.scalar("adam", "loss")[:, 0]
+    assert loss[-1] == pytest.approx(-24 / math.pi**2, abs=1e-3)
+    found = recording.probe("evaluation")[-1]
+    assert found.excess_energy[0] == pytest.approx(loss[-1] + math.pi**2 / 4, abs=1e-5)
+    index = [r.index for r in recording.probe("roughness")]
+    assert index[0] < 0.02
+    assert 0.06 < np.median(index[8:]) < 0.25
+    assert max(index) > 0.12
+
+
+def roughness_control(recording):
+    """Rise and fall on a bowl, along the index of all directions at that distance."""
+    angles = (np.arange(20_000) + 0.5) * np.pi / 40_000
+    found = recording.probe("roughness")
+    loss = recording.scalar("sgd", "loss")[:, 0]
+    for result in found:
+        middle = np.sqrt(2 * loss[result.step]) * np.cos(angles)  # of each line, from its centre
+        turned = (1 + ((1 - middle) / (1 + middle)) ** 2) / 2
+        lines = np.where(middle < 1, turned, 0.5)
+        true = lines.std() / lines.mean()
+        assert result.index == pytest.approx(true, abs=0.03)
+        assert result.mean_tv_l == pytest.approx(lines.mean(), abs=0.03)
+    index = [result.index for result in found]
+    top = int(np.argmax(index))
+    assert 0.18 < index[top] < 0.23
+    assert 0.3 < np.sqrt(2 * loss[found[top].step]) < 3
+    assert index[0] < 0.5 * index[top]
+    assert index[-1] < 0.1 * index[top]
+    assert max(result.mean_tv_l for result in found) < 1.01
+
+
+def neural_collapse(recording):
+    """The least loss that is known, and every distance from collapse at zero."""
+    c = 4 * math.sqrt(25 * 5e-3 * 5e-4)
+    loss = recording.scalar("momentum", "loss")
+    np.testing.assert_allclose(loss[-1], c - c * c / 2, rtol=1e-5)
+    first, *_, last = recording.probe("neural_collapse")
+    assert first.nc1 > 1
+    for key in ("nc1", "nc2", "nc3", "nc2_features"):
+        assert abs(getattr(last, key)) < 1e-4
+    problem = lab.problem("unconstrained_features")
+    layer = problem.last_layer(torch.tensor(recording.theta("momentum")[-1]))
+    scores = layer.features @ layer.weight.mT
+    values = torch.linalg.svdvals(scores)[:, :4] / 5  # over those of the labels, √25
+    torch.testing.assert_close(values, torch.full((2, 4), 1 - c), rtol=1e-4, atol=0)
+
+
+def grokking(recording):
+    """The test loss rises first, and falls several times later than the training loss."""
+    found = recording.probe("evaluation")
+    train, test = (np.array([r.arrays[key][0] for r in found]) for key in ("loss", "test_loss"))
+    aligned = np.array([r.alignment[0] for r in found])
+    assert test.max() > 1.05 * test[0]
+    learned, generalised = (int(np.argmax(x < 0.05 * test[0])) for x in (train, test))
+    assert 80 < found[learned].step < 250
+    assert 2.5 * learned < generalised
+    assert aligned[0] < 0.1 < 0.7 < aligned[-1]
+
+
+def autoencoder(recording):
+    """From a saddle of index 2: descent waits and leaves, Newton's method stays."""
+    saddle, least = 3.2, 1.7
+    sgd, newton, free = (recording.scalar(lane, "loss")[:, 0] for lane in recording.lanes)
+    assert sgd[100] == pytest.approx(saddle, abs=0.05)
+    assert sgd[-1] == pytest.approx(least, abs=0.01)
+    assert newton[40] == pytest.approx(saddle, abs=1e-4)
+    assert free[40] == pytest.approx(least, abs=1e-3)
+    first = recording.probe("hessian_spectrum")[0]
+    assert (first.eigenvalues < -0.1).sum() == 2
+
+
+ANSWERS = {
+    "autoencoder": autoencoder,
+    "deep-galerkin": deep_galerkin,
+    "deep-ritz": deep_ritz,
+    "grokking": grokking,
+    "neural-collapse": neural_collapse,
+    "roughness-control": roughness_control,
+}  # name of the file without "known-" -> a function of the recording that asserts
 
 
 def branches(recording):

@@ -120,12 +120,13 @@ class UnconstrainedFeatures(Problem):
         return self._gradient(parts, self._states(parts))
 
     def last_layer(self, theta: torch.Tensor) -> LastLayer:
-        """The features, and the product of all weights."""
+        """The features, the product of all weights, and the bias."""
         parts = self.layout.split(theta)
         weight = parts["1.weight"]
         for number in range(2, self.layers + 1):
             weight = parts[f"{number}.weight"] @ weight
-        return LastLayer(parts["features"], self._labels.to(theta.device), weight)
+        labels = self._labels.to(theta.device)
+        return LastLayer(parts["features"], labels, weight, parts.get("bias"))
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Accuracy, and how far the loss is above the least one."""
