@@ -123,6 +123,13 @@ COMMANDS = (
         checkable=True,
         tip="Which optimum the rule reaches from every start of the landscape",
     ),
+    CommandSpec(
+        "view.critical",
+        "Critical points of the landscape",
+        ("C",),
+        checkable=True,
+        tip="Mark minima, saddles and maxima of the surface that is shown",
+    ),
     CommandSpec("view.reset_view", "Show the whole landscape", ("Ctrl+0",)),
     CommandSpec("view.theme", "Light theme", ("Ctrl+Shift+T",), checkable=True, gap=True),
     CommandSpec("view.full_screen", "Full screen", ("F11",), checkable=True),

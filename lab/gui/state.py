@@ -22,6 +22,8 @@ class ViewState:
         colour_map: of the landscape, one of `COLOUR_MAPS`.
         basins: whether the map of basins lies over the landscape.
         arrows: whether the landscape has the parts of the next step as arrows.
+        critical: whether the critical points of its surface are marked on the landscape.
+        marked: a point of a problem of two variables that was chosen in another panel.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -37,6 +39,8 @@ class ViewState:
     colour_map: str = "viridis"
     basins: bool = False
     arrows: bool = False
+    critical: bool = False
+    marked: tuple[float, float] | None = None
 
     def shows(self, lane: str) -> bool:
         """Whether a lane is drawn."""

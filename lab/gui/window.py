@@ -177,6 +177,7 @@ class Window(QMainWindow):
         self.state.events.log_scale.connect(self._show_log_scale)
         self.state.events.basins.connect(self._show_basins)
         self.state.events.arrows.connect(self._show_arrows)
+        self.state.events.critical.connect(self._show_critical)
         for dock in self.docks.values():
             dock.export_asked.connect(self.popups.export)
             dock.enlarge_asked.connect(self.enlarge)
@@ -209,6 +210,7 @@ class Window(QMainWindow):
     def _recording_changed(self, recording: Any) -> None:
         self.state.follow = True
         self.state.hidden = frozenset()
+        self.state.marked = None
 
     @Slot(object)
     def _experiment_changed(self, experiment: Any) -> None:
@@ -269,6 +271,9 @@ class Window(QMainWindow):
 
     def _show_arrows(self, on: bool) -> None:
         self.commands["view.arrows"].setChecked(on)
+
+    def _show_critical(self, on: bool) -> None:
+        self.commands["view.critical"].setChecked(on)
 
     def _show_basins(self, on: bool) -> None:
         self.commands["view.basins"].setChecked(on)

@@ -38,6 +38,11 @@ class ViewCommands(QObject):
         """Show which optimum the selected rule reaches from every start, or the landscape alone."""
         self._state.basins = on
 
+    @Slot(bool)
+    def critical(self, on: bool) -> None:
+        """Mark the critical points of the surface that is shown, or not."""
+        self._state.critical = on
+
     @Slot()
     def reset_view(self) -> None:
         """Show the whole landscape."""

@@ -13,6 +13,7 @@ from lab.gui.icons import icon
 from lab.gui.state import ViewState
 from lab.gui.views.base import View
 from lab.gui.views.basins import BasinMaps
+from lab.gui.views.critical_marks import CriticalMarks
 from lab.gui.views.drawing import tinted
 from lab.gui.views.ground import bilinear
 from lab.gui.views.paths import MOST, LanePath
@@ -57,8 +58,9 @@ class Landscape(View):
         self._picture, self._starts = Picture(), Starts()
         for item in (self._picture, self._starts):
             self._plot.addItem(item, ignoreBounds=True)
-        self._arrows = StepArrows(bridge, state)
-        self._plot.addItem(self._arrows, ignoreBounds=True)
+        self._arrows, self._marks = StepArrows(bridge, state), CriticalMarks(bridge, state)
+        for item in (self._arrows, self._marks):
+            self._plot.addItem(item, ignoreBounds=True)
         self._switch = _switch("The parts of the selected run's next step, as arrows  (A)")
         self._switch.clicked.connect(self._switch_arrows)
         self._starts.moved.connect(self._tell_moved)
@@ -88,7 +90,8 @@ class Landscape(View):
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         super().set_theme(theme)
-        for part in (self._plot, self._strip, self._picture, self._starts, self._arrows):
+        parts = self._plot, self._strip, self._picture, self._starts, self._arrows, self._marks
+        for part in parts:
             part.set_theme(theme)
         self._show_switch(self.state.arrows)
         self._look_changed()
@@ -103,7 +106,7 @@ class Landscape(View):
         if partial is not self._partial and not (is_part and now - self._refined < REFINE):
             self._partial, self._refined = partial, now
         shown = id(self._partial), frame.playing, self._arrows.signature(), self.basins.signature()
-        return recording, cursor, heads, *others, *shown
+        return recording, cursor, heads, *others, *shown, self._marks.signature()
 
     @Slot()
     def reset(self) -> None:
@@ -132,6 +135,7 @@ class Landscape(View):
                 heads += self._heads(name, colour, at)
         self._picture.set_lines(lines, sorted(heads, key=lambda head: head.large))
         self._starts.show_starts([self._starts_of(name) for _, name in shown])
+        self._marks.look(exact=self._survey.ground.exact)
         self._strip.say(self._facts())
         hint = "click to set the start · drag to move it" if self._movable() and shown else ""
         self.said.emit(self._survey.trouble or hint or self._survey.ground.text)
@@ -283,6 +287,8 @@ class Landscape(View):
         facts.append(("seed", str(self._recording.experiment.seed)))
         if self.basins.text:
             facts.append(("basins", self.basins.text))
+        if self._marks.text:
+            facts.append(("critical points", self._marks.text))
         if self._survey.surface is not None and self._survey.done < 1:
             facts.append(("computing", f"{100 * self._survey.done:.0f} %"))
         if header["trouble"]:
@@ -309,6 +315,8 @@ class Landscape(View):
         if hasattr(surface, "y"):
             loss = bilinear(surface.x, surface.y, surface.loss, (at.x(), at.y()))
             text += "" if np.isnan(loss) else f"   loss ≈ {loss:.4g}"
+        mark = self._marks.reading(at.x(), at.y())
+        text += f"   {mark}" if mark else ""
         self.pointed.emit(text.replace("-", "−"))
 
     @Slot(object)

@@ -1,0 +1,151 @@
+"""Topology: the tree of basins of the landscape, its persistence bars, and a table of basins."""
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QScrollArea,
+    QSlider,
+    QStackedLayout,
+    QToolButton,
+    QWidget,
+)
+
+from lab.gui.bridge import Bridge
+from lab.gui.state import ViewState
+from lab.gui.views.asking import STALE
+from lab.gui.views.bars_plot import BarsPlot
+from lab.gui.views.base import View
+from lab.gui.views.basins_table import BasinsTable
+from lab.gui.views.plot import Plot
+from lab.gui.views.segments import Segments
+from lab.gui.views.shapes import Shapes
+from lab.gui.views.tree_plot import TreePlot
+from lab.gui.views.words import short
+from lab.palette import Theme
+
+EMPTY = (
+    "The basins of the landscape appear here once its surface is known: open the landscape, or "
+    "tick “Topology of a plane” under “Measure while running”."
+)
+FLAT = "Basins need two directions: this problem has one variable."
+COARSE = 101  # points along a side below which a surface is called coarse
+DECADES = 4.0  # over which the slider moves, down from the deepest basin
+MODES = ("tree", "bars", "table")
+TIPS = (
+    "Which basins join where: minima at their loss, joins at their saddles",
+    "Birth and death of basins (H₀) and of holes (H₁) as the level rises",
+    "Where the basins are, how deep and how large",
+)
+SLIDER = 100  # its steps
+
+
+class Topology(View):
+    """The shape of the surface that the landscape shows."""
+
+    name = "topology"
+    title = "Topology"
+    export_name = "topology"
+    every = 16
+
+    def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
+        """Begin empty."""
+        super().__init__(bridge, state, parent)
+        self._shapes = Shapes(bridge, state)
+        self._tree, self._bars, self._note = TreePlot(), BarsPlot(), Plot("", "")
+        self._table = BasinsTable(self)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(self._table)
+        self._stack = QStackedLayout(self)
+        for part in (self._tree, self._bars, area, self._note):
+            self._stack.addWidget(part)
+        self._modes = Segments(MODES, TIPS)
+        self._modes.chosen.connect(self._look_again)
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, SLIDER)
+        self._slider.setFixedWidth(64)
+        self._slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._slider.setToolTip("Hide what is less persistent")
+        self._slider.setAccessibleName("least persistence")
+        self._slider.valueChanged.connect(self._look_again)
+        self._stop = QToolButton(objectName="flat", text="cancel")
+        self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._stop.clicked.connect(self._cancel)
+        self._stop.hide()
+        self._key: Any = None  # what is drawn
+
+    def header_widgets(self) -> list[QWidget]:
+        """Cancel while it is computed, the threshold, and what is drawn."""
+        return [self._stop, self._slider, self._modes]
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        for part in (self._tree, self._bars, self._table, self._note):
+            part.set_theme(theme)
+        self._key = None
+
+    def signature(self) -> Any:
+        """Also what is known of the surface, and what the user chose."""
+        chosen = self._modes.choice, self._slider.value()
+        return super().signature(), self._shapes.known, self._shapes.under_way, chosen
+
+    def draw(self) -> None:
+        """Draw the topology of what the landscape shows."""
+        found, under_way = self._shapes.look(), self._shapes.under_way
+        self._stop.setVisible(bool(under_way))
+        self._slider.setVisible(found is not None)
+        if found is None:
+            self._stack.setCurrentWidget(self._note)
+            flat = self.recording.header["problem"]["dim"] == 1
+            self._note.set_note(self._shapes.trouble or (FLAT if flat else EMPTY))
+            self.said.emit(under_way)
+            return
+        place = MODES.index(self._modes.choice)
+        self._stack.setCurrentIndex(place)
+        least = self._least(found)
+        opacity = 1.0 if self._shapes.fresh or found.step == self.state.cursor else STALE
+        key = id(found), least, opacity, place
+        if key != self._key:
+            jump = self._key is None or self._key[0] != key[0] or self._key[3] != place
+            self._key = key
+            if place == 0:
+                self._tree.show_tree(found, least, opacity, at_once=jump)
+            elif place == 1:
+                self._bars.show_bars(found, least, opacity, at_once=jump)
+            else:
+                self._table.show_basins(found, least, opacity)
+        self.said.emit(" · ".join(word for word in (under_way, *self._about(found, least)) if word))
+
+    def _least(self, found: Any) -> float:
+        """The persistence that the slider stands for: 0 at its left end, else by decades."""
+        depth = np.concatenate([found.death - found.birth, np.diff(found.holes)[:, 0]])
+        depth = depth[np.isfinite(depth)]
+        if not self._slider.value() or not len(depth):
+            return 0.0
+        return float(depth.max()) * 10 ** (DECADES * (self._slider.value() / SLIDER - 1))
+
+    def _about(self, found: Any, least: float) -> list[str]:
+        """What is known of a result, the most important first."""
+        shown = int((~(found.death - found.birth < least)).sum())
+        basins = f"{shown} of {found.basins}" if shown < found.basins else str(found.basins)
+        points = f"{found.nx} × {found.ny} points"
+        return [
+            f"{basins} basin{'s' * (found.basins != 1)}",
+            f"least {short(least)}" if least else "",
+            f"mean depth {short(found.smad)}" if found.basins > 1 else "",
+            f"coarse, {points}" if min(found.nx, found.ny) < COARSE else points,
+            found.text,
+        ]
+
+    @Slot()
+    def _cancel(self) -> None:
+        self._shapes.cancel()
+
+    @Slot()
+    def _look_again(self) -> None:
+        self.outdated()
