@@ -187,6 +187,15 @@ class Problem(Structure, ABC):
         """
         raise ValueError(f"a Gauss-Newton matrix needs a network's outputs: {self.title} has none")
 
+    def rest_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """Products with the Hessian less the Gauss-Newton matrix at a fixed point: as `products`.
+
+        Raises:
+            ValueError: a problem that is no network.
+        """
+        whole, part = self.products(theta, batch), self.gauss_newton_products(theta, batch)
+        return lambda vector: whole(vector) - part(vector)
+
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """The order of mini-batches, or None where every step sees all data.
 
@@ -203,6 +212,16 @@ class Problem(Structure, ABC):
         comes and goes within a step. Problems with data add what they hold for the gradient.
         """
         return 10 * runs * self.dim * dtype.itemsize
+
+    def product_forecast(self, vectors: int, dtype: torch.dtype, samples: int | None = None) -> int:
+        """Bytes that products with a Hessian or another matrix take at one point.
+
+        Args:
+            vectors: how many side by side.
+            dtype: their precision.
+            samples: how many samples are used; all if not given.
+        """
+        return 4 * vectors * self.dim * dtype.itemsize
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Other things worth knowing at a point, on all data: name -> (runs,)."""

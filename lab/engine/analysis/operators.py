@@ -83,7 +83,7 @@ def operator(
         return _PRODUCTS[name](problem, points, at, block)
 
     widest = vectors_in_block(problem, theta, 1 << 30)
-    return Operator(size, _Widths(make, widest), _text(name, layers, batch))
+    return Operator(size, _Widths(make, widest, problem.shares_point), _text(name, layers, batch))
 
 
 def check_operator(problem: Problem, name: str) -> None:
@@ -106,14 +106,17 @@ def check_operator(problem: Problem, name: str) -> None:
 class _Widths:
     """Products of any number of vectors, from a graph of as many points side by side as suits."""
 
-    def __init__(self, make: Callable[[int], Product], widest: int):
-        self._make, self._widest = make, widest
+    def __init__(self, make: Callable[[int], Product], widest: int, shared: bool):
+        self._make, self._widest, self._shared = make, widest, shared
         self._width, self._product = 0, None
 
     def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
-        width = min(len(vectors), self._widest)
-        if not width:
+        if not len(vectors):
             return torch.zeros_like(vectors)
+        if self._shared:
+            product = self._product = self._product or self._make(1)
+            return torch.cat([product(part) for part in vectors.split(self._widest)])
+        width = min(len(vectors), self._widest)
         if width != self._width:
             self._product = None  # before another graph is made
             self._width, self._product = width, self._make(width)
@@ -135,9 +138,7 @@ def _ggn(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> Prod
 
 
 def _rest(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> Product:
-    whole = problem.products(points, batch)
-    part = problem.gauss_newton_products(points, batch)
-    return _in_block(lambda vectors: whole(vectors) - part(vectors), block, problem.dim)
+    return _in_block(problem.rest_products(points, batch), block, problem.dim)
 
 
 def _fisher(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> Product:

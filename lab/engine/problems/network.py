@@ -72,6 +72,12 @@ class Network(Problem):
         active = at_once * samples * self._numbers_per_sample * dtype.itemsize
         return super().forecast(runs, dtype) + int(active)
 
+    def product_forecast(self, vectors: int, dtype: torch.dtype, samples: int | None = None) -> int:
+        """See `Problem.product_forecast`: a graph of a gradient holds about two of the value."""
+        count = self.samples if samples is None else samples
+        kept = 2 * vectors * count * self._numbers_per_sample * dtype.itemsize
+        return super().product_forecast(vectors, dtype, samples) + int(kept)
+
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """Mini-batches of `batch_size` in the order of `EpochBatches`; None for all data."""
         if not 0 < self.batch_size < len(self.dataset):

@@ -113,6 +113,8 @@ def test_a_hessian_that_is_not_finite_gives_nan_and_comes_to_an_end():
     [
         ({"operator": "ggm"}, "operator = 'ggm' is not known"),
         ({"k": 0}, "k = 0"),
+        ({"which": "biggest"}, "which = 'biggest' is not known"),
+        ({"operator": "ggn"}, "needs a network's outputs"),
         ({"tol": float("nan")}, "tol"),
         ({"theta": np.zeros((2, 2))}, "one point is needed"),
         ({"theta": np.zeros(3)}, "shape"),
@@ -121,6 +123,98 @@ def test_a_hessian_that_is_not_finite_gives_nan_and_comes_to_an_end():
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         analysis.top_eigenvalues(lab.problem("rosenbrock"), **{"theta": np.zeros(2), **arguments})
+
+
+@pytest.mark.parametrize("which", ["modulus", "largest", "smallest"])
+@pytest.mark.parametrize("dim", [50, 300])
+def test_each_end_of_a_planted_spectrum(which, dim):
+    eigenvalues = np.array([6.0, 4.0, 3.0, -5.0, -2.5, -2.0, *RNG.uniform(-1, 1, dim - 6)])
+    problem, matrix = quadratic(eigenvalues)
+    found = analysis.top_eigenvalues(problem, np.zeros(dim), k=3, which=which)
+    wanted = {"modulus": [6, -5, 4], "largest": [6, 4, 3], "smallest": [-5, -2.5, -2]}[which]
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-6)
+    rests = found.vectors @ matrix - found.values[:, None] * found.vectors
+    assert (np.linalg.norm(rests, axis=1) <= 1.01 * found.residuals + 1e-12).all()
+    assert found.converged
+
+
+def test_smallest_eigenvalues_of_w3(w3, curvature):
+    found = analysis.top_eigenvalues(w3, curvature["W3_theta"], k=2, which="smallest")
+    wanted = np.sort(np.linalg.eigvalsh(curvature["W3_hessian"]))[:2]
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-4)
+
+
+def test_largest_eigenvalues_of_w1(w1, curvature):
+    theta = curvature["W1_theta"]
+    found = analysis.top_eigenvalues(w1, theta, k=20, which="largest")
+    np.testing.assert_allclose(found.values, curvature["W1_top20_LA"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["W1", "W3"])
+def test_eigenvalues_of_batches(request, curvature, name):
+    problem = request.getfixturevalue(name.lower())
+    theta = curvature[f"{name}_theta"]
+    pairs = zip(curvature[f"{name}_batch_idx"], curvature[f"{name}_batch_top10_LA"], strict=True)
+    for batch, wanted in pairs:
+        found = analysis.top_eigenvalues(problem, theta, k=3, which="largest", batch=batch)
+        np.testing.assert_allclose(found.values, wanted[:3], rtol=1e-4 if name == "W1" else 1e-6)
+
+
+def test_other_operators_and_blocks(w3, curvature):
+    theta = torch.tensor(curvature["W3_theta"])
+    ggn = w3.gauss_newton(theta[None])[0].numpy()
+    found = analysis.top_eigenvalues(w3, theta.numpy(), k=4, operator="ggn")
+    np.testing.assert_allclose(found.values, np.linalg.eigvalsh(ggn)[:-5:-1], rtol=1e-6)
+    assert found.operator == "ggn"
+    names = w3.layout.names[2:4]
+    block = slice(w3.layout.slices[names[0]].start, w3.layout.slices[names[1]].stop)
+    inner = np.linalg.eigvalsh(curvature["W3_hessian"][block, block])
+    found = analysis.top_eigenvalues(w3, theta.numpy(), k=3, which="largest", layers=names)
+    np.testing.assert_allclose(found.values, inner[:-4:-1], rtol=1e-6)
+    assert found.vectors.shape == (3, block.stop - block.start)
+    kernel = analysis.top_eigenvalues(w3, theta.numpy(), k=2, operator="ntk", batch=np.arange(40))
+    assert kernel.vectors.shape == (2, 80)
+
+
+def test_a_warm_start_saves_products_and_finds_the_same(w1, curvature):
+    theta = torch.as_tensor(curvature["W1_theta"])
+    before = analysis.top_eigenvalues(w1, theta, k=10)
+    _, gradient = w1.evaluate_with_gradient(theta[None])
+    near = theta - 0.1 * gradient[0]
+    cold = analysis.top_eigenvalues(w1, near, k=10)
+    warm = analysis.top_eigenvalues(w1, near, k=10, start=before.vectors)
+    assert warm.products <= cold.products - 4
+    assert warm.converged
+    torch.testing.assert_close(warm.values, cold.values, rtol=1e-5, atol=0)
+    short = analysis.top_eigenvalues(w1, near, k=1, start=before.vectors[:1], max_products=3)
+    assert not short.converged  # too early to be sure that nothing else has come up
+    torch.testing.assert_close(short.values, cold.values[:1], rtol=1e-3, atol=0)
+    assert short.residuals[0] < 0.05 * short.values[0]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("which", ["modulus", "largest", "smallest"])
+def test_a_warm_start_sees_an_eigenvector_that_it_is_orthogonal_to(which, k):
+    dim, sign = 400, -1 if which == "smallest" else 1
+    wrong = 0
+    for seed in range(30):
+        draws = np.random.default_rng(seed)
+        values = np.concatenate([[1.0, 0.9, 0.8, 0.7], 0.02 * draws.normal(size=dim - 5), [1.3]])
+        diagonal = torch.as_tensor(sign * values)
+        problem = lab.problem(lambda x, d=diagonal: 0.5 * (d.to(x) * x * x).sum(), dim=dim)
+        start = np.eye(dim)[:k]  # exact eigenvectors, none of them the first one
+        found = analysis.top_eigenvalues(
+            problem, np.zeros(dim), k=k, tol=0.05, which=which, start=start, seed=seed
+        )
+        wrong += abs(found.values[0] - sign * 1.3) > 0.01
+    assert wrong <= 1
+
+
+@pytest.mark.parametrize("start", [np.ones(100), np.ones((1, 3)), np.zeros((1, 100)), [["a"]]])
+def test_vectors_to_start_from_that_are_none(start):
+    problem, _ = quadratic(np.arange(100.0))
+    with pytest.raises(ValueError, match=r"start|numbers"):
+        analysis.top_eigenvalues(problem, np.zeros(100), k=1, start=start)
 
 
 def test_a_problem_without_second_derivatives_is_refused_with_its_reason():

@@ -1,0 +1,235 @@
+"""Products with the curvature of a fully connected network, written out layer by layer.
+
+The R-operator of Pearlmutter 1994, "Fast exact multiplication by the Hessian", Neural Computation
+6(1): the derivative of a gradient in a direction is one pass forwards and one back of derivatives.
+What does not depend on the direction is computed once, and many directions at one point become
+batched matrix products. Its parts separate: with the loss's curvature alone it is the Gauss-Newton
+product (Schraudolph 2002), with the network's alone the product with the rest of the Hessian.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from lab.engine.layout import Layout
+from lab.engine.loss import Loss
+from lab.engine.problems.activations import Activation
+from lab.engine.problems.layers import Dense, with_units
+from lab.engine.problems.tangent import bending, sample_slopes
+from lab.engine.structure import Tangent
+
+Parts = Mapping[str, torch.Tensor]  # name -> (runs, *shape)
+
+
+class _State(NamedTuple):
+    """What a layer did at the points, each (runs, units, N); None stands for a factor of 1 or 0."""
+
+    layer: Dense
+    inputs: torch.Tensor
+    slope: torch.Tensor | None  # f', None for no activation
+    delta: torch.Tensor  # the gradient of the loss by the affine map's result
+    bend: torch.Tensor | None  # f'' times the gradient by the layer's result, None where zero
+
+
+class ROperator:
+    """Products at points that stay where they are.
+
+    With one point it takes any number of vectors n, otherwise one for each point.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Dense],
+        layout: Layout,
+        theta: torch.Tensor,
+        criterion: Loss,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+    ):
+        """Go forwards and back once.
+
+        Args:
+            layers: of the network; none with batch normalisation, which mixes samples.
+            layout: of the parameters.
+            theta: (runs, dim).
+            criterion: the loss.
+            inputs: (N, in), or (runs, N, in) where each run has its own.
+            targets: as `Loss.value` takes them.
+        """
+        self._layout, self._criterion, self._targets = layout, criterion, targets
+        self._parts = layout.split(theta.detach())
+        state = inputs.mT.expand(len(theta), -1, -1)
+        passed = []
+        for layer in layers:
+            affine = _times(self._parts[layer.weight], state)
+            if layer.bias:
+                affine = affine + self._parts[layer.bias][..., None]
+            values, slope, bend = _activated(layer.activation, affine)
+            after = values + with_units(state, values.shape[1]) if layer.skip else values
+            passed.append((layer, state, slope, bend))
+            state = after
+        self.outputs = state.mT  # (runs, N, C)
+        self._bending: tuple[int, object] = (0, None)
+        self._states = self._backwards(passed)
+
+    def _backwards(self, passed: list[tuple]) -> list[_State]:
+        """Gradients of the loss by all that was passed on the way, first layer first."""
+        with torch.enable_grad():
+            ends = self.outputs.detach().requires_grad_()
+            value = self._criterion.value(ends, self._targets)
+            (found,) = torch.autograd.grad(value.sum(), ends, materialize_grads=True)
+        gradient, states = found.mT, []
+        for layer, inputs, slope, bend in reversed(passed):
+            delta = gradient if slope is None else slope * gradient
+            states.append(
+                _State(layer, inputs, slope, delta, None if bend is None else bend * gradient)
+            )
+            back = _times(self._parts[layer.weight].mT, delta)
+            gradient = back + with_units(gradient, inputs.shape[1]) if layer.skip else back
+        return states[::-1]
+
+    def hessian(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Products (n, dim) of vectors (n, dim) with the Hessian."""
+        pushed, affine, states = self._push(vectors)
+        return self._pull(self.bend(pushed.mT).mT, self._layout.split(vectors), affine, states)
+
+    def gauss_newton(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Products (n, dim) of vectors (n, dim) with the Gauss-Newton matrix."""
+        return self.pull(self.bend(self.push(vectors)))
+
+    def rest(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Products (n, dim) of vectors (n, dim) with the Hessian less the Gauss-Newton matrix."""
+        pushed, affine, states = self._push(vectors)
+        nothing = torch.zeros_like(pushed)
+        return self._pull(nothing, self._layout.split(vectors), affine, states)
+
+    def push(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Derivatives (n, N, C) of the outputs along vectors (n, dim)."""
+        return self._push(vectors)[0].mT
+
+    def pull(self, weights: torch.Tensor) -> torch.Tensor:
+        """Gradients (n, dim) of sums of the outputs weighted by (n, N, C)."""
+        return self._pull(weights.mT)
+
+    def bend(self, weights: torch.Tensor) -> torch.Tensor:
+        """Products (n, N, C) of weights (n, N, C) with the loss's curvature in the outputs."""
+        count = len(weights)
+        if self._bending[0] != count:
+            outputs = self.outputs.expand(count, -1, -1)
+            targets = self._targets
+            if len(self.outputs) == 1 and targets.ndim > _sample_axes(self._criterion):
+                targets = targets.expand(count, *targets.shape[1:])
+            self._bending = count, bending(self._criterion, outputs, targets)
+        return self._bending[1](weights)
+
+    @property
+    def tangent(self) -> Tangent:
+        """The parts that have to do with the outputs."""
+
+        def slopes() -> torch.Tensor:
+            return sample_slopes(self._criterion, self.outputs, self._targets)
+
+        return Tangent(slopes, self.push, self.bend, self.pull)
+
+    def _push(
+        self, vectors: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor | None]]:
+        """Forwards along vectors (n, dim).
+
+        Returns:
+            Derivatives of the outputs (n, C, N), and of each layer's affine map and inputs, (n,
+            units, N); None for the data, which do not move.
+        """
+        moves = self._layout.split(vectors)
+        moving, affines, before = None, [], []
+        for layer, inputs, slope, *_ in self._states:
+            affine = _times(moves[layer.weight], inputs)
+            if layer.bias:
+                affine += moves[layer.bias][..., None]
+            if moving is not None:
+                affine = _add_times(affine, self._parts[layer.weight], moving)
+            affines.append(affine)
+            before.append(moving)
+            after = affine if slope is None else slope * affine
+            if layer.skip and moving is not None:
+                after = after + with_units(moving, after.shape[1])
+            moving = after
+        return moving, affines, before
+
+    def _pull(
+        self,
+        gradient: torch.Tensor,
+        moves: Parts | None = None,
+        affines: Sequence[torch.Tensor] = (),
+        before: Sequence[torch.Tensor | None] = (),
+    ) -> torch.Tensor:
+        """Back from the outputs to the parameters.
+
+        Args:
+            gradient: (n, C, N), by the outputs.
+            moves: the vectors' tensors, for what the network's own curvature adds; None for
+                nothing.
+            affines: derivatives of the affine maps along the vectors.
+            before: derivatives of the layers' inputs along the vectors.
+
+        Returns:
+            (n, dim)
+        """
+        found: dict[str, torch.Tensor] = {}
+        for depth in reversed(range(len(self._states))):
+            layer, inputs, slope, delta, bend = self._states[depth]
+            own = gradient if slope is None else slope * gradient
+            if moves is not None and bend is not None:
+                own = torch.addcmul(own, bend, affines[depth])
+            weight = _times(own, inputs.mT)
+            if moves is not None and before[depth] is not None:
+                weight = _add_times(weight, delta, before[depth].mT)
+            found[layer.weight] = weight
+            if layer.bias:
+                found[layer.bias] = own.sum(dim=-1)
+            if not depth:
+                break
+            back = _times(self._parts[layer.weight].mT, own)
+            if moves is not None:
+                back = _add_times(back, moves[layer.weight].mT, delta)
+            if layer.skip:
+                back = back + with_units(gradient, inputs.shape[1])
+            gradient = back
+        return self._layout.join(found)
+
+
+def _activated(
+    activation: Activation | None, sums: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """An elementwise function's values and first two derivatives; None for 1 and for 0."""
+    if activation is None:
+        return sums, None, None
+    with torch.enable_grad():
+        sums = sums.detach().requires_grad_()
+        values = activation(sums)
+        (slope,) = torch.autograd.grad(values.sum(), sums, create_graph=True)
+        bend = None
+        if slope.requires_grad:
+            (bend,) = torch.autograd.grad(slope.sum(), sums, allow_unused=True)
+    if bend is not None and not bend.any():  # of straight pieces, as ReLU is
+        bend = None
+    return values.detach(), slope.detach(), bend
+
+
+def _times(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Matrix products of (n, a, b) with (m, b, c), where n or m may be 1: (max(n, m), a, c)."""
+    if len(right) == 1 and len(left) > 1:  # one wide product
+        return (left.reshape(-1, left.shape[2]) @ right[0]).unflatten(0, left.shape[:2])
+    return torch.bmm(left.expand(len(right), -1, -1), right)
+
+
+def _add_times(first: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """First plus the matrix products of left and right, of which one may be shared."""
+    count = len(first)
+    return first.baddbmm_(left.expand(count, -1, -1), right.expand(count, -1, -1))
+
+
+def _sample_axes(criterion: Loss) -> int:
+    """Axes of the targets of one run."""
+    return 1 if criterion.targets == "class" else 2
