@@ -86,7 +86,7 @@ class Engine:
         if session is None:
             return Frame()
         job = session.jobs.current
-        now = None if job is None else JobState(job.name, job.lane, job.done, len(session.jobs))
+        now = None if job is None else _state_of(job, len(session.jobs))
         speed, load = self._meter.read()
         return Frame(
             session=self._number,
@@ -316,6 +316,12 @@ class Engine:
         if self.session is None:
             raise ValueError("no experiment is open")
         return self.session
+
+
+def _state_of(job: Any, count: int) -> JobState:
+    """What the window is told of a measurement under way."""
+    cost = "" if job.cost is None else job.cost.text
+    return JobState(job.name, job.lane, job.done, count, job.left, cost)
 
 
 def _resumed(path: str) -> tuple[Any, str]:

@@ -11,6 +11,7 @@ from lab.engine.analysis.base import Steps
 from lab.engine.probe_plan import ProbePlan
 
 PATIENT_EVERY = 4  # slices
+FAIR = 0.05  # share of the work after which its pace says more than a forecast
 
 
 def _itself(result: Any) -> Any:
@@ -34,6 +35,8 @@ class Job:
             but for every fourth slice: a run that is measured all the time must not starve it.
         seconds: time spent so far.
         done: from 0 to 1.
+        begun: where `done` stood at the first report: more than 0 where something was known.
+        cost: what the whole will take, once that is known.
     """
 
     name: str
@@ -47,6 +50,16 @@ class Job:
     patient: bool = False
     seconds: float = 0.0
     done: float = 0.0
+    begun: float | None = None
+    cost: Any = None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds of work that are left, by the pace so far, or else by the forecast."""
+        made = self.done - (self.begun or 0.0)
+        if self.done < 1 and made > FAIR:
+            return self.seconds * (1 - self.done) / made
+        return None if self.cost is None else self.cost.seconds * (1 - self.done)
 
 
 class Jobs:
@@ -127,7 +140,8 @@ class Jobs:
         begin = time.perf_counter()
         try:
             progress = next(job.steps)
-            job.done = progress.done
+            job.done, job.cost = progress.done, progress.cost or job.cost
+            job.begun = job.done if job.begun is None else job.begun
             if job.share is not None and progress.partial is not None:
                 job.share(job.key, job.done, progress.partial)
         except StopIteration as stop:

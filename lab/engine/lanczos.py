@@ -12,7 +12,7 @@ import torch
 
 Product = Callable[[torch.Tensor], torch.Tensor]  # v (n, dim) -> Hv (n, dim)
 
-_ROOM = 32  # basis vectors that there is room for at first
+ROOM = 32  # basis vectors that there is room for at first
 
 
 class Tridiagonal(NamedTuple):
@@ -50,7 +50,7 @@ def lanczos(
         What is known after each step; the tensors are views that the next step extends.
     """
     n, dim = start.shape
-    basis = start.new_zeros(n, min(steps, _ROOM), dim)
+    basis = start.new_zeros(n, min(steps, ROOM), dim)
     diagonal = torch.zeros(n, steps, dtype=torch.float64)
     off_diagonal = torch.zeros_like(diagonal)
     fixed = () if against is None else (against[None],)

@@ -39,12 +39,23 @@ class Happened(NamedTuple):
 
 
 class JobState(NamedTuple):
-    """The measurement under way, and how many there are with it."""
+    """The measurement under way, and how many there are with it.
+
+    Attributes:
+        name: what its result will be called.
+        lane: the lane it looks at.
+        done: from 0 to 1.
+        count: how many wait or are under way.
+        left: seconds of work that are left, None where nobody knows.
+        cost: what the whole takes, in words; empty where nobody knows.
+    """
 
     name: str
     lane: str
     done: float
     count: int
+    left: float | None = None
+    cost: str = ""
 
 
 class Partial(NamedTuple):

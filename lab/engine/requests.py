@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from lab.engine.analysis.base import Steps, to_numpy
+from lab.engine.analysis.base import Progress, Steps, to_numpy
 from lab.engine.analysis.basin_map import BasinMap, basin_map, check_problem
-from lab.engine.analysis.plane import Plane, eigen_plane, pca_plane, plane_through, random_plane
+from lab.engine.analysis.cost import curvature_map_cost, surface_cost
+from lab.engine.analysis.curvature import check_smooth
+from lab.engine.analysis.curvature_map import CurvatureMap
+from lab.engine.analysis.curvature_map import curvature_map as _curvature_map
+from lab.engine.analysis.plane import (
+    Plane,
+    eigen_plane,
+    gradient_plane,
+    native_plane,
+    pca_plane,
+    plane_through,
+    random_plane,
+)
 from lab.engine.analysis.surface import LossSurface, native_surface, on_grid, profile
+from lab.engine.device import check_memory
 from lab.engine.jobs import Job
 from lab.engine.joining import join
 from lab.engine.knobs import check_name
@@ -21,11 +34,12 @@ from lab.engine.lineage import Past
 from lab.engine.plan import Lane
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.probes import Measurement, Probe, Sight
+from lab.engine.problem import Problem
 from lab.engine.recording import LaneRecord, Result
 from lab.engine.session import Session
 from lab.engine.shape_requests import critical_points, topology
 
-PLANES = ("native", "random", "pca", "points", "eigen")
+PLANES = ("native", "random", "pca", "points", "eigen", "gradient")
 PATH_ROWS = 200  # of each run's path that a plane is made of
 
 
@@ -39,9 +53,12 @@ def surface(
     run: int = 0,
     step: int = 0,
     seed: int = 0,
+    scaling: str = "filter",
+    bias: str = "zero",
     on: Plane | None = None,
+    known: LossSurface | None = None,
 ) -> Job:
-    """The loss on a plane.
+    """The loss on a plane, with the problem's metrics.
 
     Args:
         session: whose problem and paths.
@@ -53,7 +70,10 @@ def surface(
         run: which run of it.
         step: at which step.
         seed: of random directions.
+        scaling: how random directions are scaled, one of `NORMALIZE`.
+        bias: what biases and norm layers get of them, one of `BIAS`.
         on: a plane that was found before, so that only its window is new.
+        known: a surface on that plane and window that was not finished, to go on from.
 
     Returns:
         The job; native surfaces are cheap and not kept on record.
@@ -65,10 +85,10 @@ def surface(
     check_name(plane, PLANES, "plane")
     place = {"dtype": torch.float64, "device": "cpu"}
     if on is not None:
-        steps = on_grid(problem, _placed(on, session), window, points)
+        steps = _surface(problem, _placed(on, session), window, points, known)
         return Job("surface", lane, step, steps, record=_surface_record)
     if plane != "native":
-        steps = _plane_surface(session, plane, window, points, lane, run, step, seed)
+        steps = _plane_surface(session, plane, window, points, lane, run, step, seed, scaling, bias)
         return Job("surface", lane, step, steps, record=_surface_record)
     if problem.dim == 1:
         middle, line = torch.zeros(1, **place), torch.ones(1, **place)
@@ -88,12 +108,74 @@ def _plane_surface(
     run: int,
     step: int,
     seed: int,
+    scaling: str,
+    bias: str,
 ) -> Steps:
     """Find the plane, then evaluate it."""
-    found = yield from _plane(session, kind, lane, run, step, seed)
+    found = yield from _plane(session, kind, lane, run, step, seed, scaling, bias)
     if window is None:
         window = 1.0 if kind == "random" else found.window(_paths(session, step))
-    return (yield from on_grid(session.problem, found, window, points))
+    return (yield from _surface(session.problem, found, window, points))
+
+
+def _surface(
+    problem: Problem,
+    plane: Plane,
+    window: Any,
+    points: int,
+    known: LossSurface | None = None,
+) -> Steps[LossSurface]:
+    """Tell what it will take, then evaluate."""
+    cost = surface_cost(problem, plane, points, window, metrics=True)
+    check_memory(cost.bytes, plane.tensors()[0].device, f"a surface of {cost.text}")
+    yield Progress(0.0 if known is None else float(np.mean(known.known)), None, cost)
+    return (yield from on_grid(problem, plane, window, points, metrics=True, known=known))
+
+
+def curvature_map(
+    session: Session,
+    *,
+    on: Plane | None = None,
+    window: tuple | None = None,
+    points: int = 17,
+    tensors: str = "all",
+    lane: str = "",
+    step: int = 0,
+    known: CurvatureMap | None = None,
+) -> Job:
+    """The extreme Hessian eigenvalues on the plane that a landscape is drawn on.
+
+    Args:
+        session: whose problem.
+        on: the plane; None for the variables of a problem of two.
+        window: ((low, high), (low, high)) of its coordinates; the problem's own if not given.
+        points: grid points along each side.
+        tensors: as for the analysis.
+        lane: whose point the plane was laid through.
+        step: at which step.
+        known: a map on that plane and window that was not finished, to go on from.
+
+    Returns:
+        The job. It lets others go first; the map goes on record.
+
+    Raises:
+        ValueError: a problem without second derivatives, or nothing to draw on.
+    """
+    problem = session.problem
+    check_smooth(problem)
+    plane = native_plane(problem) if on is None else _placed(on, session)
+    window = window or problem.window
+    if window is None:
+        raise ValueError("window: this problem has none of its own, ((low, high), (low, high))")
+
+    def steps() -> Steps[CurvatureMap]:
+        cost = curvature_map_cost(problem, plane, points, window, tensors=tensors)
+        check_memory(cost.bytes, plane.tensors()[0].device, f"a map of {cost.text}")
+        yield Progress(0.0 if known is None else float(np.mean(known.known)), None, cost)
+        options = {"tensors": tensors, "known": known}
+        return (yield from _curvature_map.steps(problem, None, plane, window, points, **options))
+
+    return Job("curvature_map", lane, step, steps(), record=_map_record, patient=True)
 
 
 def probe(
@@ -297,7 +379,26 @@ def _surface_record(found: LossSurface) -> Measurement:
     }
     if plane.explained is not None:
         arrays["explained"] = plane.explained
+    arrays |= {f"metric_{name}": values for name, values in found.metrics.items()}
     info = {"kind": plane.kind, "text": plane.text, "evaluations": found.evaluations}
+    return Measurement(to_numpy(arrays), info)
+
+
+def _map_record(found: CurvatureMap) -> Measurement:
+    """What of a curvature map goes on record: both ends of the spectra, and the plane."""
+    plane = found.plane
+    arrays = {
+        "x": found.x,
+        "y": found.y,
+        "largest": found.largest,
+        "smallest": found.smallest,
+        "residual": found.error,
+        "center": plane.center,
+        "d1": plane.d1,
+        "d2": plane.d2,
+    }
+    told = {"kind": plane.kind, "text": plane.text, "tensors": found.tensors}
+    info = {**told, "exact": found.exact, "products": found.products}
     return Measurement(to_numpy(arrays), info)
 
 
@@ -323,7 +424,16 @@ def _basin_record(told: dict[str, Any], found: BasinMap) -> Measurement:
     return Measurement(arrays, {**told, **info, "gradients": found.gradients})
 
 
-def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: int) -> Steps[Plane]:
+def _plane(
+    session: Session,
+    kind: str,
+    lane: str,
+    run: int,
+    step: int,
+    seed: int,
+    scaling: str,
+    bias: str,
+) -> Steps[Plane]:
     problem = session.problem
     if kind == "pca":
         return pca_plane(problem, _paths(session, step), seed=seed)
@@ -336,7 +446,9 @@ def _plane(session: Session, kind: str, lane: str, run: int, step: int, seed: in
         return plane_through(problem, *points[:3])
     center = _theta(session, lane, step)[run]
     if kind == "random":
-        return random_plane(problem, center, seed=seed)
+        return random_plane(problem, center, scaling, bias, seed)
+    if kind == "gradient":
+        return gradient_plane(problem, center, _move(session, lane, run, step), seed)
     return (yield from eigen_plane.steps(problem, center, seed=seed))
 
 
@@ -396,6 +508,15 @@ def _theta(session: Session, lane: str, step: int) -> torch.Tensor:
     if found is None:
         raise ValueError(f"lane {lane!r} has nothing on record yet")
     return torch.tensor(found[1], device=session.device)
+
+
+def _move(session: Session, lane: str, run: int, step: int) -> torch.Tensor | None:
+    """The last move (dim,) of a run up to a step, None where there was none."""
+    record = session.recording.lane(lane or session.recording.lanes[0])
+    steps, rows = record.read("theta", 0, step + 1)
+    if len(steps) < 2 or steps[-1] - steps[-2] != 1:  # a long record was thinned there
+        return None
+    return torch.tensor(rows[-1, run] - rows[-2, run], device=session.device)
 
 
 def _points(session: Session, step: int) -> list[torch.Tensor]:

@@ -9,11 +9,13 @@ from lab.engine.analysis.barrier_matrix import barrier_matrix
 from lab.engine.analysis.barrier_predictor import barrier_predictor
 from lab.engine.analysis.base import Cancelled, Progress
 from lab.engine.analysis.basin_map import basin_map
+from lab.engine.analysis.batch_spectrum import batch_eigenvalues
 from lab.engine.analysis.coherence import sgd_stability
 from lab.engine.analysis.collapse import neural_collapse
 from lab.engine.analysis.connectivity import angle_between, linear_path
 from lab.engine.analysis.critical_points import find_critical_points
 from lab.engine.analysis.curvature import hessian, top_eigenvalues
+from lab.engine.analysis.curvature_map import curvature_map
 from lab.engine.analysis.density import spectral_density
 from lab.engine.analysis.expressivity import functional_dimension
 from lab.engine.analysis.function_distance import function_distance
@@ -22,6 +24,7 @@ from lab.engine.analysis.layer_paths import layer_paths
 from lab.engine.analysis.learning_rates import batch_rates, ritz_rates
 from lab.engine.analysis.matching import best_permutation, match_permutation
 from lab.engine.analysis.noise_scale import noise_scale
+from lab.engine.analysis.outliers import outliers
 from lab.engine.analysis.plane import (
     Plane,
     eigen_plane,
@@ -53,10 +56,12 @@ __all__ = [
     "barrier_predictor",
     "basin_map",
     "basins",
+    "batch_eigenvalues",
     "batch_rates",
     "best_permutation",
     "bezier_path",
     "critical_points",
+    "curvature_map",
     "eigen_plane",
     "find_critical_points",
     "function_distance",
@@ -75,6 +80,7 @@ __all__ = [
     "native_surface",
     "neural_collapse",
     "noise_scale",
+    "outliers",
     "pca_plane",
     "persistence",
     "plane_through",

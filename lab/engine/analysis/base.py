@@ -27,10 +27,12 @@ class Progress(NamedTuple):
     Attributes:
         done: from 0 to 1.
         partial: what is known so far, where that is worth showing (a coarse surface).
+        cost: what the whole will take (a `Cost`), where that has just been found out.
     """
 
     done: float
     partial: Any = None
+    cost: Any = None
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error

@@ -22,7 +22,7 @@ from lab.engine.userarrays import as_tensor
 
 Range = tuple[float, float]
 
-_FIRST = 5  # points on each side of the first, coarsest grid
+COARSE = 5  # points on each side of the first, coarsest grid
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def axis(name: str, span: Any, count: int, like: torch.Tensor) -> torch.Tensor:
 
 def _levels(count: int) -> torch.Tensor:
     """In which pass each index of an axis comes: the ends and a few between, then halvings."""
-    first = min(_FIRST, count)
+    first = min(COARSE, count)
     chosen = sorted({round(i * (count - 1) / max(1, first - 1)) for i in range(first)})
     levels = torch.zeros(count, dtype=torch.long)
     level = 0

@@ -20,4 +20,4 @@ def part_of(steps: Steps, done: float, share: float, *, shows: bool = False) -> 
             report = next(steps)
         except StopIteration as stop:
             return stop.value
-        yield Progress(done + share * report.done, report.partial if shows else None)
+        yield Progress(done + share * report.done, report.partial if shows else None, report.cost)

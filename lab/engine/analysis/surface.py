@@ -73,12 +73,9 @@ def surface(
         >>> surface(problem("rosenbrock"), [1.0, 1.0], ([1, 0], [0, 1]), normalize=None).loss.min()
         0.0
     """
-    if isinstance(directions, Plane):
-        plane, before = directions, 0.0
-    else:
-        before = _SEARCH if isinstance(directions, str) and directions == "eigen" else 0.0
-        search = _make_plane(problem, center, directions, normalize, seed, path, bias)
-        plane = yield from part_of(search, 0.0, before)
+    before = search_share(directions)
+    search = steps_to_plane(problem, center, directions, normalize, seed, path, bias)
+    plane = yield from part_of(search, 0.0, before)
     grid = on_grid(problem, plane, span, points, metrics=metrics, known=known)
     return (yield from part_of(grid, before, 1 - before, shows=True))
 
@@ -173,7 +170,12 @@ def profile(
     return LossProfile(x, loss, along, len(x))
 
 
-def _make_plane(
+def search_share(directions: Any) -> float:
+    """The share of the work that it takes to find a plane, see `surface`."""
+    return _SEARCH if isinstance(directions, str) and directions == "eigen" else 0.0
+
+
+def steps_to_plane(
     problem: Problem,
     center: Any,
     directions: Any,
@@ -182,7 +184,9 @@ def _make_plane(
     path: Any,
     bias: str,
 ) -> Steps[Plane]:
-    """The plane that a word or two vectors stand for."""
+    """The plane that a word, two vectors or a plane stand for; arguments as of `surface`."""
+    if isinstance(directions, Plane):
+        return directions
     if not isinstance(directions, str):
         return given_plane(problem, center, directions, normalize, bias)
     check_name(directions, KINDS, "directions")
