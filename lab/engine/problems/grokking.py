@@ -87,7 +87,7 @@ class Grokking(Network):
         return found[..., None]
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """The error on the samples to train on, the test loss, and the weights' alignment.
+        """The test loss, the weights' alignment, and the error on the samples to train on.
 
         `alignment` is the part of the weights' squared length that lies along β: 1/D at the start.
         """
@@ -97,9 +97,9 @@ class Grokking(Network):
             off = (self.outputs(theta, inputs) - targets).square().mean((-2, -1))
             along = (weight @ beta).square().sum(1) / beta.square().sum()
         return {
-            **super().metrics(theta),
             "test_loss": off,
             "alignment": along / theta.square().sum(1),
+            **super().metrics(theta),
         }
 
     @cached_property

@@ -155,7 +155,7 @@ class Poisson(Problem):
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """How far the trial function v is from the solution u.
 
-        `relative_error` is |v - u| / |u| in the mean square; `excess_energy` the mean of
+        `error` is |v - u| / |u| in the mean square; `excess_energy` the mean of
         |∇(v - u)|²/2, which is by how much the energy of v is above the least one.
         """
         nodes, d = self._nodes(theta, None), self._domain.dim
@@ -165,7 +165,7 @@ class Poisson(Problem):
             tilt = (jet[:, 1 : 1 + d] - nodes.solution_gradient.mT).square().sum(1)
         size = (nodes.weights * nodes.solution.square()).sum()
         return {
-            "relative_error": (off / size).sqrt(),
+            "error": (off / size).sqrt(),
             "excess_energy": 0.5 * (nodes.weights * tilt).sum(-1),
         }
 
