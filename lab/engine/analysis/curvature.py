@@ -26,12 +26,13 @@ _COLUMNS = 64  # columns of a whole matrix between two looks at the clock
 
 
 @analysis
-def hessian(problem: Problem, theta: Any) -> Steps[torch.Tensor]:
-    """The exact Hessian at a point, on all data.
+def hessian(problem: Problem, theta: Any, batch: Any = None) -> Steps[torch.Tensor]:
+    """The exact Hessian at a point.
 
     Args:
         problem: whose Hessian.
         theta: (dim,).
+        batch: (samples,) indices of the samples that are used; all if not given.
 
     Returns:
         (dim, dim), symmetric.
@@ -40,7 +41,7 @@ def hessian(problem: Problem, theta: Any) -> Steps[torch.Tensor]:
         ValueError: a problem without second derivatives, or a matrix that does not fit into memory.
     """
     point = as_point(problem, theta)
-    found, dim = matrix_of(problem, point), problem.dim
+    found, dim = matrix_of(problem, point, batch=batch), problem.dim
     needed = 3 * dim * dim * point.element_size() + problem.product_forecast(1, point.dtype)
     check_memory(needed, point.device, f"a Hessian of {dim} x {dim}")
     return (yield from _dense(found, point))
