@@ -9,7 +9,13 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 COLUMNS = (("experiment",), ("landscape", "numbers"))
 RIGHT = ("loss", "spectrum", "roughness", "connectivity")
 # panels that share a place; the first one is in front
-TABS = (("connectivity", "inside", "sweep"), ("numbers", "race"))
+TABS = (
+    ("spectrum", "stability"),
+    ("loss", "series"),
+    ("roughness", "topology"),
+    ("connectivity", "barriers", "inside", "sweep"),
+    ("numbers", "race", "critical"),
+)
 LEFT_WIDTH = 300
 RIGHT_WIDTHS = (384, 455)  # of the right column, on small and large screens
 RIGHT_SHARE = 0.285  # of the window, between these

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from lab.engine.export import curves, measured
+from lab.engine.export import curves, measured, shape
 from lab.engine.export.basins import basins, newest_map
 from lab.engine.export.files import file_names
 from lab.engine.export.ground import Ground
 from lab.engine.export.inside import inside
 from lab.engine.export.landscape import landscape
+from lab.engine.export.series import series, tracked
+from lab.engine.export.stability import rates, stability
 from lab.engine.export.style import Style
 from lab.engine.export.sweep import all_swept, sweep
 from lab.engine.recording import Recording
@@ -21,12 +23,19 @@ PANELS = (
     "gradient",
     "evaluation",
     "spectrum",
+    "stability",
     "roughness",
+    "topology",
+    "critical",
     "connectivity",
+    "series",
     "sweep",
     "basins",
     "inside",
 )
+
+# Probes whose numbers another panel draws: they are left out of "series" where that one is wanted.
+_OWN = {"evaluation": "evaluation", "hessian_spectrum": "spectrum", "roughness": "roughness"}
 
 
 class Drawing(NamedTuple):
@@ -64,10 +73,25 @@ def drawings(
                 figure = measured.spectrum(recording, lane, step, style)
                 yield Drawing(f"spectrum-{keys[lane]}", figure)
         yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
+    if "stability" in panels and "stability" in there:
+        yield Drawing("stability", stability(recording, step, style, lanes))
+        for lane, key in file_names(lanes).items():
+            figure = rates(recording, lane, step, style)
+            if figure is not None:
+                yield Drawing(f"rates-{key}", figure)
     if "roughness" in panels and "roughness" in there:
         yield Drawing("roughness", measured.roughness(recording, step, style, lanes))
+    if "topology" in panels and "topology" in there:
+        yield Drawing("topology", shape.topology(recording, step, style))
+    if "critical" in panels and "critical_points" in there:
+        yield Drawing("critical", shape.critical_points(recording, step, style))
     if "connectivity" in panels and "connectivity" in there:
         yield Drawing("connectivity", measured.connectivity(recording, step, style))
+    if "series" in panels:
+        for name in tracked(recording, lanes):
+            if _OWN.get(name) not in panels:
+                figure = series(recording, name, step, style, lanes)
+                yield Drawing(f"series-{name}", figure)
     if "inside" in panels and "inside_step" in there:
         looked_into = {result.lane for result in recording.probe("inside_step")}
         for lane, key in file_names(lanes).items():

@@ -22,6 +22,7 @@ from lab.engine.problem import Problem
     "barriers",
     title="Barrier matrix",
     paper="Frankle et al. 2020, arXiv 1912.05671; Entezari et al. 2022, arXiv 2110.06296",
+    family="Connectivity",
 )
 @dataclass(frozen=True)
 class Barriers(Probe):

@@ -18,7 +18,7 @@ from lab.engine.problem import Problem
 class Series(NamedTuple):
     """A number of a measurement's info that is worth drawing against steps.
 
-    Where the info also has `<key>_low` and `<key>_high`, or `<key>_error`, they are drawn as a band.
+    Where the info also has `<key>_low` and `<key>_high`, or `<key>_error`, they make a band.
 
     Attributes:
         key: its name in the info.

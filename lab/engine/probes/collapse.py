@@ -27,7 +27,8 @@ class NeuralCollapseProbe(Probe):
     Looked at is the first run of the lane that goes on, on all data. Which frame it goes to follows
     from the network: a simplex where the last layer has a bias, else orthogonal vectors.
 
-    Info: `nc1` to `nc4`, `nc2_features`, `imbalance`, `frame`, and `samples`.
+    Info: `nc1` to `nc4`, `nc2_features` (not for the means of two classes, which always are a
+    simplex), `imbalance`, `frame`, and `samples`.
     """
 
     tracks: ClassVar[tuple[Series, ...]] = (
@@ -47,7 +48,9 @@ class NeuralCollapseProbe(Probe):
         given = layer.features[0], layer.labels, layer.weight[0], problem.collapse_frame, bias
         found = yield from part_of(neural_collapse.steps(*given), 0.5, 0.5)
         info = {"run": run, "frame": problem.collapse_frame, "samples": len(layer.labels)}
-        names = ("nc1", "nc2", "nc3", "nc4", "nc2_features", "imbalance")
+        names = ["nc1", "nc2", "nc3", "nc4", "imbalance"]
+        if len(layer.weight[0]) > 2 or problem.collapse_frame != "simplex":
+            names.append("nc2_features")
         return Measurement({}, {**info, **{name: getattr(found, name) for name in names}})
 
     @classmethod

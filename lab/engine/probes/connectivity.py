@@ -27,6 +27,7 @@ Method = Annotated[
     "connectivity",
     title="Mode connectivity",
     paper="Frankle et al. 2020, arXiv 1912.05671; Ainsworth et al. 2022, arXiv 2209.04836",
+    family="Connectivity",
 )
 @dataclass(frozen=True)
 class Connectivity(Probe):

@@ -13,7 +13,7 @@ from lab.engine.probes.base import Measurement, Probe, Sight
 from lab.engine.problem import Problem
 
 
-@register("probe", "inside_step", title="Inside the step")
+@register("probe", "inside_step", title="Inside the step", family="Geometry")
 @dataclass(frozen=True)
 class InsideStep(Probe):
     """The parts of the step that each lane is about to make: gradient, momentum and so on.

@@ -20,6 +20,7 @@ from lab.engine.problem import Problem
     title="Roughness index",
     formula=r"\mathrm{std}_i\,T_i\,/\,\mathrm{mean}_i\,T_i",
     paper="Wu et al., arXiv 2103.11069",
+    family="Geometry",
 )
 @dataclass(frozen=True)
 class RoughnessIndex(Probe):

@@ -19,6 +19,7 @@ Radius = Knob(1e-6, 1e3, scale="log", slider=(1e-3, 10.0), symbol="ρ", doc="how
     "sharpness",
     title="Sharpness",
     paper="Foret et al. 2021, arXiv 2010.01412; adaptive: Kwon et al. 2021, arXiv 2102.11600",
+    family="Stability & sharpness",
 )
 @dataclass(frozen=True)
 class SharpnessProbe(Probe):

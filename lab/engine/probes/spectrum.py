@@ -22,6 +22,7 @@ GRID_POINTS = 500
     "hessian_spectrum",
     title="Hessian spectrum",
     paper="Ghorbani, Krishnan & Xiao 2019, arXiv 1901.10159",
+    family="Curvature",
 )
 @dataclass(frozen=True)
 class HessianSpectrum(Probe):

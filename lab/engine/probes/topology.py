@@ -27,6 +27,7 @@ MOST = 1000  # bars on record: the most persistent ones
     title="Topology of a plane",
     formula=r"\mathrm{pers} = f(\mathrm{saddle}) - f(\mathrm{minimum})",
     paper="Edelsbrunner, Letscher & Zomorodian 2002, Discrete & Computational Geometry 28",
+    family="Topology",
 )
 @dataclass(frozen=True)
 class Topology(Probe):

@@ -76,12 +76,12 @@ class ExperimentPanel(View):
 
     def signature(self) -> Any:
         """Costs and the knobs at the cursor change by themselves."""
-        return (self.bridge.frame.cost, self.state.cursor)
+        return (self.bridge.frame.cost, self.bridge.frame.job, self.state.cursor)
 
     def draw(self) -> None:
         """Show what measurements cost, and the knobs that hold at the cursor."""
         if self.measures is not None:
-            self.measures.show_costs(self.bridge.frame.cost)
+            self.measures.show_costs(self.bridge.frame.cost, self.bridge.frame.job)
         self.lanes_list.show_knobs()
 
     def set_theme(self, theme: Theme) -> None:
@@ -200,6 +200,8 @@ class ExperimentPanel(View):
     def _fill_measures(self, catalogue: Mapping[str, Any]) -> None:
         self.measures = Measures(catalogue["probe"], self._measuring)
         self.measures.planned.connect(self._document.set_probes)
+        self.measures.asked.connect(self._measure)
+        self.measures.stopped.connect(self._stop_measuring)
         self.measures.complained.connect(self.complained)
         self._measuring.column.addWidget(self.measures)
 
@@ -228,6 +230,17 @@ class ExperimentPanel(View):
     @Slot(str, object)
     def _change_problem(self, knob: str, problem: Any) -> None:
         self._document.set_problem(problem, ("problem", knob))
+
+    @Slot(str, object)
+    def _measure(self, probe: str, knobs: Mapping[str, Any]) -> None:
+        """Ask for a measurement of the selected lane at the cursor."""
+        options = {"name": probe, "step": self.state.cursor, "lane": self.state.lane}
+        key = ("probe", probe)
+        self.bridge.post("ask", "probe", key, {**options, "knobs": dict(knobs)})
+
+    @Slot(str)
+    def _stop_measuring(self, probe: str) -> None:
+        self.bridge.post("cancel", ("probe", probe))
 
     @Slot(str)
     def _choose_dtype(self, name: str) -> None:

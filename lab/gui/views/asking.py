@@ -11,6 +11,7 @@ from lab.palette import Theme, mixed
 
 STALE = 0.45  # opacity of a picture that was not measured at the cursor
 SLOW = 0.4  # seconds after which a measurement under way is worth a word
+LONG = 3.0  # seconds after which it is worth saying how long it will take
 
 
 class Asking(QFrame):
@@ -42,6 +43,10 @@ class Asking(QFrame):
         row.addWidget(self._button)
         self.hide()
 
+    def watch(self, probe: str) -> None:
+        """Be about another measurement."""
+        self._probe = probe
+
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self.setStyleSheet(
@@ -65,7 +70,8 @@ class Asking(QFrame):
         self._done = 1.0 if job is None else job.done
         if job is None or now - self._since < SLOW:
             return ""
-        return f"computing … {100 * job.done:.0f} %"
+        left = "" if now - self._since < LONG else time_left(now - self._since, job.done)
+        return f"computing … {100 * job.done:.0f} %{left}"
 
     def offer(self, step: int | None, cursor: int, *, allowed: bool) -> None:
         """Say how old the picture is, and offer to measure.
@@ -89,3 +95,18 @@ class Asking(QFrame):
         else:
             self.move(room.width() - self.width() - 6, 4)
         self.raise_()
+
+
+def time_left(spent: float, done: float) -> str:
+    """How long something will still take, in words that follow how far it is; empty if unknown.
+
+    Args:
+        spent: seconds so far.
+        done: the part of it that is done.
+    """
+    if not 0 < done < 1:
+        return ""
+    left = spent * (1 - done) / done
+    if left < 90:
+        return f", about {max(1, round(left))} s left"
+    return f", about {round(left / 60)} min left" if left < 5400 else ", more than an hour left"

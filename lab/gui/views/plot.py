@@ -112,7 +112,9 @@ class Plot(pg.PlotWidget):
 
     def _label(self, place: str, title: str) -> None:
         style = {"color": self.theme.muted, "font-size": f"{CAPTION_POINTS}px"}
-        self.getPlotItem().getAxis(place).setLabel(title, **style)
+        axis = self.getPlotItem().getAxis(place)
+        axis.setLabel(title, **style)
+        axis.resizeEvent()  # pyqtgraph leaves a new title where the middle of the old one was
 
     def hide_bottom(self) -> None:
         """Leave title and numbers of the time axis to the plot below."""

@@ -88,7 +88,7 @@ class TracksPlot(Plot):
             end: of the time axis.
             at_once: whether the ranges jump, because this is another run.
         """
-        self._tracks = [_thinned(track) for track in tracks]
+        self._tracks = [thinned(track) for track in tracks]
         self._at = None
         self._span = low, high = self._y_range()
         with self._drawing as drawing:
@@ -221,7 +221,7 @@ def _finite(parts: list[np.ndarray]) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def _thinned(track: Track) -> Track:
+def thinned(track: Track) -> Track:
     """A track of few points that keeps the peaks of its main line, and its ends."""
     count = len(track.steps)
     if count <= MOST:

@@ -30,7 +30,7 @@ def test_a_whole_history_is_walked_back_and_forth(user):
     changes = [
         lambda: user.type_into(user.number("Adam", "lr"), "0.03"),
         lambda: user.type_into(user.number("SGD", "lr"), "0.001, 0.002"),
-        lambda: user.panel.measures._boxes["evaluation"].click(),
+        lambda: user.panel.measures.rows["evaluation"].box.click(),
         lambda: user.cards["Momentum"].close_button.click(),
         lambda: user.panel.take("optimizer:rmsprop"),
         lambda: window.running.branch(),
