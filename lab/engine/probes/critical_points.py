@@ -25,6 +25,7 @@ NOISE = (0.0, 0.1, 0.3, 1.0)
     title="Critical points",
     formula=r"\alpha = \#\{\lambda_i < 0\}\,/\,d \quad \mathrm{where} \quad \nabla f = 0",
     paper="Dauphin et al. 2014, arXiv 1406.2572; Pascanu et al. 2014, arXiv 1405.4604",
+    family="Topology",
 )
 @dataclass(frozen=True)
 class CriticalPointSearch(Probe):
@@ -35,9 +36,10 @@ class CriticalPointSearch(Probe):
     a start takes a whole Hessian, so that many parameters take long.
 
     Arrays, by rising loss: `loss`, `index` (negative eigenvalues), `zeros` (eigenvalues that count
-    as zero), `gradient_norm`, `reached` (how many starts came there), `amplitude` and `lane` of the
-    first of them, (n,); `theta` (n, dim) unless that is very large; `known_loss` and `known_index`
-    where the problem knows them.
+    as zero), `gradient_norm`, `reached` (how many starts came there), of the first of these the
+    noise, `amplitude`, and the place in `lanes` of the lane that it was drawn `around`, (n,);
+    `theta` (n, dim) unless that is very large; `known_loss` and `known_index` where the problem
+    knows them.
     """
 
     starts: Annotated[int, Knob(1, 100_000, scale="log", doc="how many")] = 40
@@ -96,7 +98,7 @@ def search(
         found = to_numpy(found)
         info = {"lanes": list(around.lanes), "dim": problem.dim, "tol": knobs.tol}
         arrays = _arrays(problem, found)
-        arrays |= {"amplitude": amplitude[found.start], "lane": around.lane[origin[found.start]]}
+        arrays |= {"amplitude": amplitude[found.start], "around": around.lane[origin[found.start]]}
         return Measurement(arrays, {**info, **_numbers(found)})
 
     while True:

@@ -28,9 +28,7 @@ class BarsPlot(Plot):
     def __init__(self):
         """Make an empty plot."""
         super().__init__("loss", "")
-        axis = self.getPlotItem().getAxis("left")
-        axis.setStyle(showValues=False)
-        axis.setWidth(14)
+        self.getPlotItem().getAxis("left").setWidth(34)
         self._drawing = Drawing(self)
         self._bars: list[Bar] = []
         self._log = False
@@ -61,11 +59,12 @@ class BarsPlot(Plot):
         with self._drawing as drawing:
             self._draw(drawing, right)
         self._drawing.fade(opacity)
-        height = max(3, len(self._bars)) + 0.5
-        self.aim((left, right), (-0.7, height), at_once=at_once)
-        basins, holes = self.colours()
-        words = [(basins, "basins H₀"), (holes, "holes H₁")]
-        self.set_legend(words[: 2 if any(bar.hole for bar in self._bars) else 1], "top right")
+        self.aim((left, right), (-0.7, max(3, len(self._bars)) - 0.3), at_once=at_once)
+        words = []
+        for hole, word in ((False, "H₀"), (True, "H₁")):
+            rows = [row for row, bar in enumerate(self._bars) if bar.hole == hole]
+            words += [((rows[0] + rows[-1]) / 2, word)] if rows else []
+        self.getPlotItem().getAxis("left").setTicks([words])
 
     def fade(self, opacity: float) -> None:
         """Let what is drawn fade, because it is not new any more."""
@@ -83,7 +82,7 @@ class BarsPlot(Plot):
             end = float(self._at(np.float64(bar.death))) if np.isfinite(bar.death) else right
             drawing.line((bar.hole, row), [begin, end], [row, row], colour, width=width)
             if not np.isfinite(bar.death):
-                drawing.text(("never", row), "∞", right, row, colour, (1, 0.9), self.theme.card)
+                drawing.text(("never", row), "∞", right, row, colour, (1, 1))
 
     @Slot(float, float)
     def _read(self, x: float, y: float) -> None:

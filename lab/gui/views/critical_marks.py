@@ -15,7 +15,8 @@ from lab.gui.views.strokes import FAR, to_pixels
 from lab.gui.views.words import short
 from lab.palette import DARK, Theme
 
-RADIUS, RING = 5.0, 10.0  # pixels of a mark, and of the ring around the chosen point
+CASING = (("#000000", 3.6), ("#ffffff", 1.6))  # a line in white, seen on any ground
+RADIUS, RING = 6.5, 11.0  # pixels of a mark, and of the ring around the chosen point
 NEAR = 9.0  # pixels within which the mouse is at a mark
 MOST = 400  # marks that are drawn
 MINIMUM, SADDLE, MAXIMUM, DEGENERATE = 0, 1, 2, -1
@@ -116,18 +117,19 @@ class CriticalMarks(pg.UIGraphicsItem):
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.marks is not None:
-            painter.setPen(QPen(QColor(0, 0, 0, 190), 1.2))
-            painter.setBrush(QColor(255, 255, 255, 235))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             points = to_pixels(self._transform, self.marks.points[:MOST])
             for (x, y), kind in zip(points.tolist(), self.marks.index.tolist(), strict=False):
                 if max(abs(x), abs(y)) < FAR:
-                    painter.drawPolygon(mark(kind, x, y, RADIUS))
+                    for colour, width in CASING:
+                        painter.setPen(QPen(QColor(colour), width))
+                        painter.drawPolygon(mark(kind, x, y, RADIUS))
         if self.chosen is not None:
             x, y = to_pixels(self._transform, np.array([self.chosen]))[0].tolist()
             if max(abs(x), abs(y)) < FAR:
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 box = QRectF(x - RING, y - RING, 2 * RING, 2 * RING)
-                for colour, width in (("#000000", 4.0), ("#ffffff", 2.0)):
+                for colour, width in CASING:
                     painter.setPen(QPen(QColor(colour), width))
                     painter.drawEllipse(box)
         painter.restore()

@@ -23,7 +23,7 @@ class TreePlot(Plot):
         """Make an empty plot."""
         super().__init__("basins", "loss")
         axis = self.getPlotItem().getAxis("bottom")
-        axis.setStyle(showValues=False)
+        axis.setTicks([[]])
         axis.setHeight(20)
         self._drawing = Drawing(self)
         self._found: Any = None

@@ -17,7 +17,7 @@ def test_himmelblau(see, golden):
     assert info["found"] == len(wanted) == len(arrays["loss"])
     np.testing.assert_allclose(np.sort(arrays["loss"]), np.sort(wanted[:, 0]), atol=1e-8)
     assert sorted(arrays["index"]) == sorted(wanted[:, 3])
-    assert set(arrays["lane"]) <= {0, 1}
+    assert set(arrays["around"]) <= {0, 1}
     assert set(arrays["amplitude"]) <= {0.0, 0.1, 0.3, 1.0}
     assert info["lanes"] == ["one", "two"]
     assert info["tried"] == arrays["reached"].sum() + info["lost"]
