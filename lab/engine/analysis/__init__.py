@@ -20,6 +20,7 @@ from lab.engine.analysis.density import spectral_density
 from lab.engine.analysis.expressivity import functional_dimension
 from lab.engine.analysis.function_distance import function_distance
 from lab.engine.analysis.gradient_alignment import gradient_alignment
+from lab.engine.analysis.index import hessian_index
 from lab.engine.analysis.layer_paths import layer_paths
 from lab.engine.analysis.learning_rates import batch_rates, ritz_rates
 from lab.engine.analysis.matching import best_permutation, match_permutation
@@ -43,6 +44,7 @@ from lab.engine.analysis.surface import native_surface, profile, surface
 from lab.engine.analysis.surface_points import critical_points
 from lab.engine.analysis.tangent_kernel import lazy_rich
 from lab.engine.analysis.topology import barcode, basins, merge_tree, persistence
+from lab.engine.analysis.trace import hessian_diagonal, hessian_trace
 from lab.engine.analysis.trained_paths import bezier_path
 from lab.engine.analysis.weights import weight_norms
 
@@ -70,6 +72,9 @@ __all__ = [
     "gradient_alignment",
     "gradient_plane",
     "hessian",
+    "hessian_diagonal",
+    "hessian_index",
+    "hessian_trace",
     "layer_paths",
     "lazy_rich",
     "linear_path",

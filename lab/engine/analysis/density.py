@@ -1,9 +1,9 @@
-"""The density of the Hessian's eigenvalues, by stochastic Lanczos quadrature.
+"""The density of a matrix's eigenvalues, by stochastic Lanczos quadrature without its outliers.
 
-Source: Ubaru, Chen & Saad 2017, "Fast estimation of tr(f(A)) via stochastic Lanczos quadrature";
-Ghorbani, Krishnan & Xiao 2019, arXiv 1901.10159, for its use on networks. Unlike there, the basis
-is fully re-orthogonalised, and the outliers can be taken out first and counted exactly, which
-leaves the random part little to be wrong about.
+Source: Ghorbani, Krishnan & Xiao 2019, arXiv 1901.10159, for its use on networks. Unlike there, the
+basis is fully re-orthogonalised, and the eigenvalues of largest modulus are taken out first and
+counted exactly: a random vector sees a single large eigenvalue badly, and what is left without them
+is a bulk about which there is little to be wrong.
 """
 
 import math
@@ -12,24 +12,24 @@ from typing import Any
 
 import torch
 
-from lab.engine.analysis.base import (
-    Progress,
-    Steps,
-    analysis,
-    as_point,
-    check_count,
-    check_positive,
-)
-from lab.engine.analysis.curvature import check_smooth, top_eigenvalues
-from lab.engine.analysis.directions import random_direction
+from lab.engine.analysis.base import Steps, analysis, as_point, check_count, check_positive
+from lab.engine.analysis.curvature import top_eigenvalues
+from lab.engine.analysis.eigensearch import Eigenvalues
+from lab.engine.analysis.operators import Operator
+from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.parts import part_of
-from lab.engine.analysis.sampling import vectors_in_block
-from lab.engine.device import check_memory
-from lab.engine.lanczos import lanczos
+from lab.engine.analysis.quadrature import (
+    Rules,
+    gauss_rules,
+    grid_for,
+    smoothed,
+    smoothing,
+    student,
+)
 from lab.engine.problem import Problem
 
-_SMOOTHING = 0.003  # width of a line in the picture, in parts of the spectrum's range
-_REACH = 5.0  # widths that the grid goes beyond the outermost node
+DEFLATED = 10  # eigenvalues that are taken out first if nothing else is said ...
+_PART = 10  # ... but at most one of so many
 
 
 @dataclass(frozen=True)
@@ -39,31 +39,43 @@ class SpectralDensity:
     Attributes:
         nodes: (probes, steps), the quadrature nodes of each probe.
         weights: (probes, steps), their weights; each probe's add up to 1.
-        outliers: (r,), eigenvalues that were taken out first; each counts 1/dim, and the nodes
-            count (dim - r)/dim.
+        outliers: (r,), eigenvalues that were taken out first; each counts 1/size, and the nodes
+            count (size - r)/size.
         outlier_residuals: (r,)
+        outlier_vectors: (r, size)
         grid: (points,), eigenvalues at which the density is given.
         density: (points,), smoothed by a Gaussian, per unit of eigenvalue.
         error: (points,), standard error over probes; NaN for one probe.
+        low: (points,), lower end of the density's 90 % interval, by Student's t over probes.
+        high: (points,), its upper end.
         sigma: the Gaussian's standard deviation.
         trace: estimate of the sum of all eigenvalues.
         trace_error: its standard error; NaN for one probe.
+        trace_interval: its 90 % interval, low and high.
         products: how many products were computed.
         converged: whether the outliers' residuals are all small.
+        size: how many eigenvalues there are.
+        operator: of which matrix.
     """
 
     nodes: torch.Tensor
     weights: torch.Tensor
     outliers: torch.Tensor
     outlier_residuals: torch.Tensor
+    outlier_vectors: torch.Tensor
     grid: torch.Tensor
     density: torch.Tensor
     error: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
     sigma: float
     trace: float
     trace_error: float
+    trace_interval: tuple[float, float]
     products: int
     converged: bool
+    size: int
+    operator: str
 
 
 @analysis
@@ -73,129 +85,125 @@ def spectral_density(
     probes: int = 10,
     steps: int = 100,
     seed: int = 0,
-    deflate: int = 0,
+    deflate: int | None = None,
     sigma: float | None = None,
     points: int = 1001,
+    *,
+    operator: str = "hessian",
+    layers: Any = None,
+    batch: Any = None,
+    start: Any = None,
 ) -> Steps[SpectralDensity]:
-    """Estimate the density of the Hessian's eigenvalues at a point, on all data.
+    """Estimate the density of a matrix's eigenvalues at a point.
+
+    The intervals hold for the density smoothed by the Gaussian of width sigma. With a smaller sigma
+    than the steps resolve (see `smoothing`), nodes show as peaks that are no eigenvalues.
 
     Args:
-        problem: whose Hessian.
+        problem: whose matrix.
         theta: (dim,).
         probes: random vectors, uniform on the sphere.
-        steps: Lanczos steps of each; fewer where there are fewer parameters.
+        steps: Lanczos steps of each; fewer where there are fewer eigenvalues.
         seed: of the random vectors.
-        deflate: how many eigenvalues of largest modulus are computed first and taken out.
-        sigma: width of the smoothing; 0.3 % of the spectrum's range if not given.
+        deflate: how many eigenvalues of largest modulus are computed first and taken out; if not
+            given ten, but at most every tenth.
+        sigma: width of the smoothing; if not given 0.3 % of the spectrum's range, and not less than
+            the steps resolve.
         points: of the grid.
+        operator: "hessian", "ggn", "rest", "fisher" or "ntk", see `operators`.
+        layers: names of tensors in the layout, for the block of the matrix that belongs to them.
+        batch: (samples,) indices of the samples that are used; all if not given.
+        start: (r, size), eigenvectors of an earlier point, for the search of those taken out.
 
     Returns:
-        `.nodes`, `.weights`, `.grid`, `.density`, `.error`, `.trace`, `.trace_error`, `.products`.
+        `.nodes`, `.weights`, `.outliers`, `.grid`, `.density`, `.error`, `.low`, `.high`, `.trace`,
+        `.trace_error`, `.trace_interval`, `.products`.
 
     Raises:
-        ValueError: a wrong argument, a problem without second derivatives, or vectors that do not
-            fit into memory.
+        ValueError: a wrong argument, a problem without what the operator is made of, or vectors
+            that do not fit into memory.
     """
     point = as_point(problem, theta)
     probes, steps = check_count("probes", probes), check_count("steps", steps)
-    points, deflate = check_count("points", points, 2), check_count("deflate", deflate, 0)
+    points = check_count("points", points, 2)
     sigma = None if sigma is None else check_positive("sigma", sigma)
-    check_smooth(problem)
-    if deflate >= problem.dim:
-        raise ValueError(f"deflate = {deflate}: fewer than the {problem.dim} parameters are needed")
-    outliers = residuals = point.new_zeros(0)
-    against, products, converged, share = None, 0, True, 0.0
-    if deflate:
-        share = min(0.5, 3 * deflate / (3 * deflate + probes * steps))  # of the work, roughly
-        search = top_eigenvalues.steps(problem, point, deflate, seed=seed)
-        found = yield from part_of(search, 0.0, share)
-        outliers, residuals, against = found.values, found.residuals, found.vectors
-        products, converged = found.products, found.converged
-    steps = min(steps, problem.dim - deflate)
-    rules = _quadratures(problem, point, probes, steps, seed, against)
-    nodes, weights = yield from part_of(rules, share, 1 - share)
-    exact = outliers.cpu().double()
-    grid, sigma = _grid(torch.cat([nodes.flatten(), exact]), sigma, points)
-    part = len(outliers) / problem.dim
-    bumps = _smoothed(grid, nodes, weights, sigma)
-    density = (1 - part) * bumps.mean(dim=0)
-    if deflate:
-        even = exact.new_full((1, deflate), 1 / deflate)
-        density = density + part * _smoothed(grid, exact[None], even, sigma)[0]
-    traces = (problem.dim - deflate) * (nodes * weights).sum(dim=1)
-    several = probes > 1
-    spread = bumps.std(dim=0) if several else torch.full_like(density, torch.nan)
+    found = matrix_of(problem, point, operator, batch, layers)
+    count = _deflated(deflate, found.size)
+    top, share = _none(found, point, operator), 0.0
+    if count:
+        share = min(0.5, 3 * count / (3 * count + probes * steps))  # of the work, roughly
+        options = {"seed": seed, "start": start, "layers": layers, "batch": batch}
+        search = top_eigenvalues.steps(problem, point, count, operator, **options)
+        top = yield from part_of(search, 0.0, share)
+    left = found.size - count
+    steps = min(steps, left)
+    against = top.vectors if count else None
+    work = gauss_rules(problem, found, point, probes, steps, seed, against)
+    rules = yield from part_of(work, share, 1 - share)
+    return _density(rules, top, point, found.size, sigma, points)
+
+
+def _density(
+    rules: Rules,
+    top: Eigenvalues,
+    like: torch.Tensor,
+    size: int,
+    sigma: float | None,
+    points: int,
+) -> SpectralDensity:
+    """Put the exact part and the random part of a spectrum together."""
+    exact, (probes, steps) = top.values.cpu().double(), rules.nodes.shape
+    left = size - len(exact)
+    sigma = sigma or smoothing(rules, exact, complete=steps == left)
+    grid = grid_for(torch.cat([rules.nodes.flatten(), exact]), sigma, points)
+    bumps = left / size * smoothed(grid, rules, sigma)
+    traces = left * (rules.nodes * rules.weights).sum(dim=1)
+    density, trace = bumps.mean(dim=0), float(traces.mean() + exact.sum())
+    error, trace_error = torch.full_like(density, torch.nan), math.nan
+    if probes > 1:
+        error, trace_error = bumps.std(dim=0) / probes**0.5, float(traces.std() / probes**0.5)
+    known = torch.zeros_like(density)
+    if len(exact):
+        even = torch.full_like(exact, 1 / len(exact))[None]
+        known = len(exact) / size * smoothed(grid, Rules(exact[None], even), sigma)[0]
+    reach = student(probes)
     return SpectralDensity(
-        nodes=nodes.to(point),
-        weights=weights.to(point),
-        outliers=outliers,
-        outlier_residuals=residuals,
-        grid=grid.to(point),
-        density=density.to(point),
-        error=((1 - part) * spread / probes**0.5).to(point),
+        nodes=rules.nodes.to(like),
+        weights=rules.weights.to(like),
+        outliers=top.values,
+        outlier_residuals=top.residuals,
+        outlier_vectors=top.vectors,
+        grid=grid.to(like),
+        density=(density + known).to(like),
+        error=error.to(like),
+        low=(known + (density - reach * error).clamp_min(0)).to(like),
+        high=(known + density + reach * error).to(like),
         sigma=sigma,
-        trace=float(traces.mean() + exact.sum()),
-        trace_error=float(traces.std() / probes**0.5) if several else math.nan,
-        products=products + probes * steps,
-        converged=converged,
+        trace=trace,
+        trace_error=trace_error,
+        trace_interval=(trace - reach * trace_error, trace + reach * trace_error),
+        products=top.products + probes * steps,
+        converged=top.converged,
+        size=size,
+        operator=top.operator,
     )
 
 
-def _quadratures(
-    problem: Problem,
-    point: torch.Tensor,
-    probes: int,
-    steps: int,
-    seed: int,
-    against: torch.Tensor | None,
-) -> Steps[tuple[torch.Tensor, torch.Tensor]]:
-    """Nodes and weights (probes, steps) from groups of probes side by side; float64, CPU."""
-    dim = problem.dim
-    group = vectors_in_block(problem, point, probes)
-    needed = 2 * group * steps * dim * point.element_size()
-    needed += 2 * problem.forecast(group, point.dtype)
-    check_memory(needed, point.device, f"{group} x {steps} Lanczos vectors")
-    found = []
-    for first in range(0, probes, group):
-        count = min(group, probes - first)
-        draws = [
-            random_direction(dim, seed, "density", first + i, like=point) for i in range(count)
-        ]
-        product = problem.products(point.repeat(count, 1))
-        for state in lanczos(product, torch.stack(draws), steps, against):
-            yield Progress((first + count * state.diagonal.shape[1] / steps) / probes)
-        found.append(_gauss(state.diagonal, state.off_diagonal))
-    nodes, weights = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return nodes, weights
+def _deflated(count: int | None, size: int) -> int:
+    """How many eigenvalues are taken out.
+
+    Raises:
+        ValueError: as many as there are, or more.
+    """
+    if count is None:
+        return min(DEFLATED, size // _PART)
+    count = check_count("deflate", count, 0)
+    if count >= size:
+        raise ValueError(f"deflate = {count}: fewer than the {size} eigenvalues are needed")
+    return count
 
 
-def _gauss(diagonal: torch.Tensor, off: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nodes and weights (n, m) of tridiagonal matrices: eigenvalues, squared first components."""
-    matrix = torch.diag_embed(diagonal)
-    if diagonal.shape[1] > 1:
-        side = torch.diag_embed(off[:, :-1], offset=1)
-        matrix = matrix + side + side.mT
-    if not matrix.isfinite().all():
-        return torch.full_like(diagonal, torch.nan), torch.full_like(diagonal, torch.nan)
-    nodes, shapes = torch.linalg.eigh(matrix)
-    return nodes, shapes[:, 0] ** 2
-
-
-def _grid(values: torch.Tensor, sigma: float | None, points: int) -> tuple[torch.Tensor, float]:
-    """A grid that holds all values with room for their smoothing, and the width of that."""
-    low, high = float(values.min()), float(values.max())
-    if sigma is None:
-        sigma = _SMOOTHING * (high - low) or _SMOOTHING * abs(high) or _SMOOTHING
-    ends = (low - _REACH * sigma, high + _REACH * sigma)
-    return torch.linspace(*ends, points, dtype=torch.float64), sigma
-
-
-def _smoothed(
-    grid: torch.Tensor, nodes: torch.Tensor, weights: torch.Tensor, sigma: float
-) -> torch.Tensor:
-    """Sums of Gaussians (n, points) at nodes (n, m) with weights (n, m)."""
-    rows = []
-    for node, weight in zip(nodes, weights, strict=True):
-        bumps = torch.exp(-0.5 * ((grid[:, None] - node) / sigma) ** 2)
-        rows.append(bumps @ weight / (sigma * math.sqrt(2 * math.pi)))
-    return torch.stack(rows)
+def _none(found: Operator, like: torch.Tensor, name: str) -> Eigenvalues:
+    """No eigenvalues."""
+    empty = like.new_zeros(0)
+    return Eigenvalues(empty, empty, like.new_zeros(0, found.size), 0, True, name)

@@ -34,6 +34,10 @@ CASES = {
     "hessian": (analysis.hessian, (SURFACE, POINT), {}),
     "hessian_network": (analysis.hessian, (MOONS, A), {}),
     "top_eigenvalues": (analysis.top_eigenvalues, (MOONS, A), {"k": 2}),
+    "hessian_trace": (analysis.hessian_trace, (MOONS, A), {"products": 9}),
+    "xtrace": (analysis.hessian_trace, (MOONS, A), {"products": 9, "method": "xtrace"}),
+    "hessian_diagonal": (analysis.hessian_diagonal, (MOONS, A), {"products": 9}),
+    "hessian_index": (analysis.hessian_index, (MOONS, A), {}),
     "top_eigenvalues_of_a_block": (
         analysis.top_eigenvalues,
         (MOONS, A),
