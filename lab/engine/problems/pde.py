@@ -58,6 +58,7 @@ class Poisson(Problem):
     data_seed: DataSeed = 0
 
     family = "network"
+    _needs_laplacian = True  # whether `seen` looks at it
 
     def __post_init__(self):
         """Refuse a number of nodes that makes no rule.
@@ -130,8 +131,6 @@ class Poisson(Problem):
             g_bend = nodes.factor_laplacian[..., None, :]
             whole.append(g * jet[:, 1 + d :] + 2 * cross + g_bend * value)
         return torch.cat(whole, dim=1)
-
-    _needs_laplacian = True
 
     def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
         """See `Problem.gauss_newton_products`, with `seen` as the outputs."""

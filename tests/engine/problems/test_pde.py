@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from poisson import factor, laplacian
 from torch.nn import functional
 
 import lab
-from lab.engine.problems.poisson_domains import DOMAINS, quadrature
+from lab.engine.problems.poisson_domains import quadrature
 
 NAMES = ["deep_ritz", "deep_galerkin"]
 SIZES = {"interval": 53, "ball": 473, "cube": 2761}  # the paper's
@@ -26,17 +27,6 @@ def constant(problem, value):
     theta = torch.zeros(1, problem.dim, dtype=torch.float64)
     theta[0, -1] = value
     return theta
-
-
-def factor(domain, x):
-    if domain == "ball":
-        return 1 - x @ x
-    each = x * (1 - x)
-    return -each.prod() if domain == "interval" else each.prod()
-
-
-def laplacian(function, x):
-    return torch.func.jacrev(torch.func.grad(function))(x).trace()
 
 
 def network(problem, theta, x):
@@ -106,45 +96,6 @@ def test_quadratic_trial_functions_against_their_closed_forms():
     ritz, galerkin = lab.problem("deep_ritz").value(rows)[0], problem.value(rows)[1]
     assert ritz == pytest.approx(-24 / math.pi**2, abs=1e-9)  # each at its best
     assert galerkin == pytest.approx(math.pi**4 / 2 - 4 * math.pi**2, abs=1e-8)
-
-
-@pytest.mark.parametrize("domain", SIZES)
-def test_the_solution_has_the_least_energy_and_no_residual(domain):
-    nodes = quadrature(domain, 400 if domain == "interval" else 1 << 14, 0)
-
-    def u(x):
-        if domain == "ball":
-            return torch.sin(math.pi / 2 * (1 - x.norm()))
-        return torch.sin(math.pi * x).prod()
-
-    some = nodes.points[1:40]
-    values = torch.stack([u(x) for x in some])
-    torch.testing.assert_close(values, nodes.solution[1:40])
-    bends = torch.stack([laplacian(u, x) for x in some])
-    torch.testing.assert_close(-bends, nodes.source[1:40])
-    slopes = torch.func.vmap(torch.func.grad(u))(nodes.points)
-    torch.testing.assert_close(slopes, nodes.solution_gradient)
-    if domain == "cube":  # a narrow peak: the integrals are products of those of one coordinate
-        sines, cosines, dim = 0.5, math.pi**2 / 2, DOMAINS[domain].dim
-        energy = dim * (0.5 * cosines * sines ** (dim - 1) - math.pi**2 * sines**dim)
-    else:
-        work = nodes.source * nodes.solution
-        energy = (nodes.weights * (0.5 * slopes.square().sum(1) - work)).sum()
-    accuracy = {"interval": 1e-8, "ball": 1e-3, "cube": 1e-12}[domain]
-    assert energy == pytest.approx(DOMAINS[domain].energy, rel=accuracy)
-    assert nodes.weights.sum() == pytest.approx(1, abs=1e-12)
-
-
-@pytest.mark.parametrize("domain", SIZES)
-def test_the_factor_is_zero_on_the_boundary_and_its_derivatives_are_right(domain):
-    nodes = quadrature(domain, 8, 3)
-    for i in range(1, 8):
-        x = nodes.points[i]
-        torch.testing.assert_close(nodes.factor[i], factor(domain, x))
-        slope = torch.func.grad(lambda x: factor(domain, x))(x)
-        torch.testing.assert_close(nodes.factor_gradient[i], slope)
-        bend = laplacian(lambda x: factor(domain, x), x)
-        torch.testing.assert_close(nodes.factor_laplacian[i], bend)
 
 
 @pytest.mark.parametrize("name", NAMES)
