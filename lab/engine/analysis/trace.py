@@ -3,8 +3,8 @@
 All three traces are unbiased. Hutchinson's has an error that falls as the root of the products.
 Hutch++ (Meyer, Musco, Musco & Woodruff 2021, arXiv 2010.09649, algorithm 1) takes a third of them
 to find where the operator is large, a third to have the trace there exactly, and the rest for what
-is left. XTrace (Epperly, Tropp & Webber 2024, arXiv 2301.07825, section 2.2) lets every random vector
-serve as both: each in turn measures what the others' images leave over.
+is left. XTrace (Epperly, Tropp & Webber 2024, arXiv 2301.07825, section 2.2) lets every random
+vector serve as both: each in turn measures what the others' images leave over.
 
 Deviations: random vectors are Gaussian, and in whatever space is left over they are brought to the
 length that they have there on average, as in section 2.3 of the XTrace paper, which takes their
