@@ -24,6 +24,7 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
 from lab.engine.analysis.learning_rates import powers_of_two
+from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.per_sample import curvature_factors, some_samples
 from lab.engine.device import check_memory
 from lab.engine.knobs import check_name
@@ -35,7 +36,7 @@ from lab.engine.problem import Problem
 SAMPLING = ("coins", "with", "without")
 RANK = 400  # of all samples' Hessians together, up to which the exact limit is computed
 _FLAT = 1e-10  # share of the largest curvature below which a direction counts as flat
-_TOL = 1e-8  # of the exact limit
+_TOL = 1e-7  # of the exact limit
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,13 @@ def near_rate(largest: float, sigma: float, n: int, batch: float) -> float:
 
 
 def exact_rate(
-    factors: np.ndarray, curvatures: np.ndarray, n: int, batch: int, sampling: str = "coins"
-) -> float:
+    factors: np.ndarray,
+    curvatures: np.ndarray,
+    n: int,
+    batch: float,
+    sampling: str = "coins",
+    start: np.ndarray | None = None,
+) -> tuple[float, np.ndarray]:
     """The learning rate at which the second moment begins to grow.
 
     The map of the second moment keeps matrices without negative eigenvalues so, hence its spectral
@@ -152,6 +158,10 @@ def exact_rate(
         n: samples that batches are drawn from, of which those looked at are an example.
         batch: B.
         sampling: one of `SAMPLING`.
+        start: (k²,), where the search begins.
+
+    Returns:
+        The rate, NaN where the search does not settle, and the moment (k²,) that grows.
     """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh  # slow to load
 
@@ -159,24 +169,25 @@ def exact_rate(
     k, s = len(curvatures), len(factors)
     scale = 1 / np.sqrt(curvatures[:, None] + curvatures[None])  # (H⊕H)^{-1/2}, entry by entry
     outer = np.outer(curvatures, curvatures) * (1 - share * centred)
-    flipped = np.ascontiguousarray(factors.transpose(0, 2, 1))
+    flipped = factors.transpose(0, 2, 1)
+    rows = factors.reshape(-1, k)
 
     def grown(flat: np.ndarray) -> np.ndarray:
         moment = scale * flat.reshape(k, k)
-        # A M Aᵀ of each sample is r × r: two thin products in place of H_i M H_i
-        inner = factors @ moment @ flipped  # (s, r, r)
-        noise = (flipped @ inner @ factors).sum(0) / s
+        # A M Aᵀ of each sample is small: two products with all rows in place of H_i M H_i
+        inner = (rows @ moment).reshape(factors.shape) @ flipped  # (s, r, r)
+        noise = rows.T @ (inner @ factors).reshape(rows.shape) / s
         return (scale * (outer * moment + share * noise)).ravel()
 
+    start = np.eye(k).ravel() if start is None else start
     if k == 1:
-        return 1 / float(grown(np.ones(1))[0])
+        return 1 / float(grown(start)[0] / start[0]), start
     operator = LinearOperator((k * k, k * k), matvec=grown, dtype=np.float64)
-    start = np.eye(k).ravel()
     try:
-        top = eigsh(operator, k=1, which="LA", v0=start, tol=_TOL, return_eigenvectors=False)[0]
+        top, moments = eigsh(operator, k=1, which="LA", v0=start, tol=_TOL)
     except ArpackNoConvergence:
-        return math.nan
-    return 1 / float(top)
+        return math.nan, start
+    return 1 / float(top[0]), moments[:, 0]
 
 
 def sgd_limits(
@@ -184,8 +195,8 @@ def sgd_limits(
     batch_sizes: Sequence[int],
     samples: int = 0,
     sampling: str = "coins",
-) -> SGDStability:
-    """The stability of SGD for given Hessians H_i = A_iᵀA_i.
+) -> Steps[SGDStability]:
+    """The stability of SGD for given Hessians H_i = A_iᵀA_i, one batch size after the other.
 
     Args:
         factors: (s, r, d).
@@ -209,10 +220,14 @@ def sgd_limits(
         raise ValueError(f"batch sizes {list(batch_sizes)}: from 1 to {n} are needed")
     largest, sigma = float(found.curvatures[0]), coherence(found.matrix, found.samples) * n / count
     rank = len(found.curvatures)
-    exact = [
-        exact_rate(found.factors, found.curvatures, n, size, sampling) if rank <= RANK else math.nan
-        for size in sizes
-    ]
+    exact, moment = [], None
+    for number, size in enumerate(sizes):
+        rate = math.nan
+        if rank <= RANK:
+            parts = found.factors, found.curvatures
+            rate, moment = exact_rate(*parts, n, size, sampling, moment)
+        exact.append(rate)
+        yield Progress((number + 1) / len(sizes))
     return SGDStability(
         batch_sizes=np.array(sizes),
         descent=2 / largest,
@@ -246,7 +261,8 @@ def sgd_stability(
     parameters the exact Hessian (its negative eigenvalues, which an interpolating minimum has not,
     are left out), for more the Gauss-Newton matrix, whose rank is the number of outputs. Where
     these are fewer than all, they stand for all: what is a mean over samples is estimated by their
-    mean.
+    mean. The largest eigenvalue of the mean of a few is too large, and the rates are too small;
+    `.largest` beside the largest eigenvalue on all data says by how much.
 
     Args:
         problem: a network, or another problem whose samples have losses of their own.
@@ -267,9 +283,9 @@ def sgd_stability(
     sizes = powers_of_two(problem.samples) if batch_sizes is None else list(batch_sizes)
     needed = len(chosen) * max(1, problem.classes) * problem.dim * 8
     check_memory(needed, point.device, f"the curvature of {len(chosen)} samples")
-    factors = yield from curvature_factors(problem, point, chosen, 0.9)
-    found = sgd_limits(factors.factors, sizes, problem.samples, sampling)
-    yield Progress(1.0)
+    factors = yield from curvature_factors(problem, point, chosen, 0.3)
+    limits = sgd_limits(factors.factors, sizes, problem.samples, sampling)
+    found = yield from part_of(limits, 0.3, 0.7)
 
     def as_given(values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(values).to(point)

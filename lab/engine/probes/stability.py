@@ -31,6 +31,7 @@ _FEWEST = 3  # samples whose spread can be known
     "stability",
     title="Stability",
     paper="Cohen et al. 2021, arXiv 2103.00065; of adaptive rules: 2022, arXiv 2207.14484",
+    family="Stability & sharpness",
 )
 @dataclass(frozen=True)
 class StabilityProbe(Probe):
@@ -45,7 +46,8 @@ class StabilityProbe(Probe):
     Info: `lambda_max` with its `residual` on all data; `limit` with its `formula` and `ratio`, the
     curvature that the step meets over what it stands (preconditioned where the rule scales
     coordinates); by knobs `preconditioned`, `batch_lambda_max` with `batch_ratio` (the step's own
-    mini-batch, preconditioned likewise), `noise_scale`, `coherence`, `sgd_rate`, `linear_rate` and
+    mini-batch, preconditioned likewise), `noise_scale`, `coherence` (with the largest eigenvalue
+    of the samples looked at, `coherence_lambda_max`), `sgd_rate` of plain SGD, `linear_rate` and
     `root_rate`, the last five where the problem has samples. Arrays of the predicted rates:
     `batch_sizes`, `linear`, `root`, and of the coherence `sgd_batch_sizes`,
     `exact`, `diverging`, `near`.
@@ -244,6 +246,7 @@ def _coherence(look: _Look, count: int) -> Steps[None]:
             "batch_size": look.batch_size,
             "coherence": found.coherence,
             "coherence_form": found.form,
+            "coherence_lambda_max": found.largest,
             "sgd_rate": float(found.exact[sizes.index(look.batch_size)]),
         }
     )
