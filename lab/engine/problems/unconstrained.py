@@ -53,14 +53,15 @@ class UnconstrainedFeatures(Problem):
     layers: Annotated[int, Knob(1, 10, symbol="M", doc="linear layers after the features")] = 1
     width: Annotated[int, Knob(1, 512, doc="numbers of a feature, and units between layers")] = 16
     weight_decay: Annotated[
-        float, Knob(1e-8, 1, scale="log", symbol="λ_W", doc="penalty on each layer's weights")
+        float, Knob(1e-8, 1, scale="log", doc="λ_W, the penalty on each layer's weights")
     ] = 5e-3
     feature_decay: Annotated[
-        float, Knob(1e-8, 1, scale="log", symbol="λ_H", doc="penalty on the features")
+        float, Knob(1e-8, 1, scale="log", doc="λ_H, the penalty on the features")
     ] = 5e-4
     bias: Annotated[bool, Knob(doc="add a free bias to the scores: a simplex in the end")] = False
 
     family = "network"
+    log_scale = True
 
     def __post_init__(self):
         """Refuse labels that need no telling apart.

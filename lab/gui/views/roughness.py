@@ -40,7 +40,7 @@ class Roughness(LaneProbing):
     def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
         """Begin empty."""
         super().__init__(bridge, state, parent, Measured(self.probe, _numbers))
-        self._index = TracksPlot("roughness", floor=0.0)
+        self._index = TracksPlot("index", floor=0.0)
         self._mean = TracksPlot("", marks=MARKS, caption="mean of T·l")
         self._index.hide_bottom()
         along = QWidget()
