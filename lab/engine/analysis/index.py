@@ -80,7 +80,7 @@ def hessian_index(
     found = matrix_of(problem, point, batch=batch)
     sketch = gauss_rules(problem, found, point, probes, min(steps, found.size), seed, None)
     rules = yield from part_of(sketch, share, 1 - share)
-    low, high = _weight_below_zero(rules)
+    low, high = weight_below_zero(rules)
     middle = (low + high) / 2
     spread = float(middle.std()) / probes**0.5 * student(probes)
     return Index(
@@ -109,7 +109,7 @@ def _counted(matrix: torch.Tensor) -> Index:
     )
 
 
-def _weight_below_zero(rules: Rules) -> tuple[torch.Tensor, torch.Tensor]:
+def weight_below_zero(rules: Rules) -> tuple[torch.Tensor, torch.Tensor]:
     """Bounds (probes,) of the weight that each random vector has below zero."""
     nodes, order = rules.nodes.sort(dim=1)
     total = rules.weights.gather(1, order).cumsum(dim=1)

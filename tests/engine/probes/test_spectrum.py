@@ -3,6 +3,8 @@ import pytest
 import torch
 
 import lab
+from lab import analysis
+from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.probes import HessianSpectrum
 
 RNG = np.random.default_rng(0)
@@ -85,3 +87,72 @@ def test_the_same_sight_gives_the_same_numbers(see, measured):
 def test_problems_without_second_derivatives_are_unfit():
     assert "kinks" in HessianSpectrum.unfit(lab.problem("diffgrad_f3"))
     assert HessianSpectrum.unfit(lab.problem("booth")) == ""
+
+
+def test_other_matrices_and_blocks(see, measured):
+    problem = lab.problem("moons_mlp", samples=60, widths=(6, 5))
+    theta = RNG.normal(size=problem.dim)
+    for operator in ("ggn", "rest", "fisher", "ntk"):
+        probe = HessianSpectrum(operator=operator, exact=500)
+        found, _ = measured(probe, problem, see(theta))
+        matrix = matrix_of(problem, torch.as_tensor(theta), operator)
+        exact = torch.linalg.eigvalsh(matrix.product(torch.eye(matrix.size, dtype=torch.float64)))
+        wanted = np.sort(found.arrays["eigenvalues"])
+        np.testing.assert_allclose(wanted, exact, rtol=1e-8, atol=1e-10)
+        assert found.info["operator"] == operator
+        assert found.info["dim"] == matrix.size
+    block, _ = measured(HessianSpectrum(layer="2.weight"), problem, see(theta))
+    point = torch.as_tensor(theta)
+    full = torch.autograd.functional.hessian(lambda x: problem.evaluate(x[None])[0], point)
+    at = problem.layout.slices["2.weight"]
+    wanted = np.linalg.eigvalsh(full[at, at])
+    np.testing.assert_allclose(np.sort(block.arrays["eigenvalues"]), wanted, atol=1e-10)
+    with pytest.raises(ValueError, match="weight"):
+        measured(HessianSpectrum(layer="9.weight"), problem, see(theta))
+
+
+def test_all_eigenvalues_of_more_where_that_is_asked_for(see, measured):
+    problem = lab.problem("moons_mlp")
+    theta = RNG.normal(size=problem.dim)
+    found, _ = measured(HessianSpectrum(exact=400), problem, see(theta))
+    wanted = dense(problem, theta)
+    np.testing.assert_allclose(np.sort(found.arrays["eigenvalues"]), wanted, atol=1e-10)
+    assert found.info["negative"] == (wanted < -1e-12).sum()
+    assert found.info["lambda_min"] == pytest.approx(wanted[0])
+    estimate, _ = measured(HessianSpectrum(probes=8, steps=40), problem, see(theta))
+    gap = abs(estimate.info["negative"] - found.info["negative"])
+    assert gap <= 1.5 * estimate.info["negative_error"]
+    assert estimate.info["lambda_min"] == pytest.approx(wanted[0], rel=1e-3)
+    top = np.sort(wanted)[::-1][:20]
+    assert found.info["outliers"] == estimate.info["outliers"] == 1 + np.argmax(top[:-1] / top[1:])
+    assert found.info["classes"] == 2
+
+
+def test_batches_beside_all_data(see, measured):
+    problem = lab.problem("moons_mlp", samples=200)
+    theta = RNG.normal(size=problem.dim)
+    found, _ = measured(HessianSpectrum(batch=40), problem, see(theta))
+    again = analysis.batch_eigenvalues(problem, theta, 40, 8, 3)
+    np.testing.assert_allclose(found.arrays["batch_largest"], again.batch_largest)
+    assert found.info["predicted_lambda_max"] == pytest.approx(again.predicted_largest[0])
+    assert found.info["noise_edge"] == pytest.approx(again.edge)
+    assert found.info["batch_size"] == 40
+
+
+def test_begins_with_the_vectors_of_the_last_measurement(see, measured):
+    problem = lab.problem("moons_mlp")
+    theta = RNG.normal(size=problem.dim)
+    probe = HessianSpectrum(k=4, probes=0)
+    first, _ = measured(probe, problem, see(theta))
+    assert first.carry["vectors 0"].shape == (4, problem.dim)
+    moved = theta + 1e-3 * RNG.normal(size=problem.dim)
+    cold, _ = measured(probe, problem, see(moved))
+    warm, _ = measured(probe, problem, see(moved)._replace(before=first.carry))
+    assert warm.info["products"] < cold.info["products"]
+    top = np.abs(cold.arrays["eigenvalues"])
+    away = np.abs(warm.arrays["eigenvalues"] - cold.arrays["eigenvalues"])
+    assert (away <= 1e-5 * top.max()).all()
+    other = see([theta, moved], diverged=[0])._replace(before=first.carry)
+    np.testing.assert_array_equal(
+        measured(probe, problem, other)[0].arrays["eigenvalues"], cold.arrays["eigenvalues"]
+    )
