@@ -75,6 +75,7 @@ class Critical(View):
         self._colours = Segments(COLOURS, TIPS)
         self._colours.chosen.connect(self._look_again)
         self._asked: Any = None  # the recording that a search was asked for; None for none
+        self._old: Any = None  # what was shared before that
         self._key: Any = None  # what is drawn
         self._chosen = -1
         self._shown: Any = None
@@ -137,7 +138,7 @@ class Critical(View):
     def _take(self) -> str:
         """See whether the search has ended; why it failed, if it did."""
         partial = self.bridge.frame.partials.get(KEY)
-        if partial is None or partial.done < 1:
+        if partial is None or partial.done < 1 or partial is self._old:
             return ""
         self._asked = None
         return partial.value.sentence if isinstance(partial.value, Trouble) else ""
@@ -145,7 +146,8 @@ class Critical(View):
     def _found(self) -> Any:
         """What the search has found so far, or the newest result at the cursor."""
         partial = self.bridge.frame.partials.get(KEY)
-        if self._asked is not None and partial is not None and hasattr(partial.value, "loss"):
+        new = self._asked is not None and partial is not None and partial is not self._old
+        if new and hasattr(partial.value, "loss"):
             return partial.value
         return self._measured.newest("", self.state.cursor)
 
@@ -243,6 +245,7 @@ class Critical(View):
             self._said.setText("numbers are needed")
             return
         self._asked = self.recording
+        self._old = self.bridge.frame.partials.get(KEY)  # of the search before
         options = {"step": self.state.cursor, "knobs": {"starts": starts, "noise": noise}}
         self.bridge.post("ask", NAME, KEY, options, key=("ask", *KEY))
         self.outdated()
