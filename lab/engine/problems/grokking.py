@@ -12,7 +12,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.loss import Loss
 from lab.engine.problems.datasets import Dataset
-from lab.engine.problems.entries import MSE, BatchSize, DataSeed, Samples
+from lab.engine.problems.entries import MSE, BatchSize, DataSeed
 from lab.engine.problems.network import Network
 from lab.engine.seeds import generator
 
@@ -45,7 +45,7 @@ class Grokking(Network):
     inputs: Annotated[int, Knob(1, 500, symbol="D", doc="dimension of the inputs")] = 20
     units: Annotated[int, Knob(1, 5000, symbol="N", doc="hidden units")] = 100
     train: Annotated[int, Knob(1, 10_000, symbol="P", doc="samples to train on")] = 100
-    test: Samples = 400
+    test: Annotated[int, Knob(1, 100_000, scale="log", doc="samples to test on")] = 400
     centred: Annotated[
         bool,
         Knob(doc="take off the output at the start: then all runs start at the problem's weights"),

@@ -22,8 +22,8 @@ from lab.engine.seeds import generator
     title="ReLU network, Gaussian data",
     family="network",
     paper="Grigsby, Lindsey & Rolnick 2023, Hidden symmetries of ReLU networks, ICML",
-    look="The functional dimension, inside which every weight counts: one less for each hidden "
-    "unit than there are weights at best, and less again the deeper and narrower the network.",
+    look="Measure the functional dimension: at best it is the number of parameters less one for "
+    "each hidden unit; the deeper and narrower the network, the more often it falls short.",
 )
 @dataclass(frozen=True)
 class ReluMLP(MLP):

@@ -62,7 +62,12 @@ def test_every_entry_of_the_family_network_can_be_made():
     assert mlp.DigitsMLP.catalogue_name == "digits_mlp"
 
 
-@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "digits_two_heads", "wave_mlp"])
+LEARNERS = ["digits_mlp", "digits_cnn", "digits_two_heads", "wave_mlp", "grokking", "relu_mlp"]
+LINEAR = ["deep_linear", "linear_autoencoder", "unconstrained_features"]
+EQUATIONS = ["deep_galerkin", "deep_ritz"]
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, *LINEAR, *EQUATIONS])
 def test_knobs_at_their_limits(name):
     entry = lab.catalogue("problem")[name]
     for knob in entry.knobs:
@@ -73,6 +78,24 @@ def test_knobs_at_their_limits(name):
             for value in knob.valid_values():
                 problem = entry.make(**{knob.name: value})
                 assert math.isfinite(problem.value(problem.start([torch.Generator()]))[0])
+
+
+@pytest.mark.parametrize("name", [*LINEAR, *EQUATIONS])
+def test_entries_of_other_families_can_be_made(name):
+    entry = lab.catalogue("problem")[name]
+    assert entry.summary.endswith(".")
+    assert entry.paper
+    assert entry.look
+    assert entry.formula
+    assert all(knob.knob.doc for knob in entry.knobs)
+    problem = entry.make()
+    assert problem.family == "network"
+    assert problem.choice.to_data() == name
+    theta = problem.start([torch.Generator(), torch.Generator().manual_seed(1)])
+    assert theta.shape == (2, problem.dim)
+    assert problem.value(theta.float()).dtype == torch.float32
+    for metric in problem.metrics(theta).values():
+        assert metric.shape == (2,)
 
 
 @pytest.mark.parametrize(
