@@ -12,6 +12,7 @@ from lab.engine.analysis.basin_map import basin_map
 from lab.engine.analysis.batch_spectrum import batch_eigenvalues
 from lab.engine.analysis.coherence import sgd_stability
 from lab.engine.analysis.collapse import neural_collapse
+from lab.engine.analysis.complexity import effective_model_complexity
 from lab.engine.analysis.connectivity import angle_between, linear_path
 from lab.engine.analysis.critical_points import find_critical_points
 from lab.engine.analysis.curvature import hessian, top_eigenvalues
@@ -39,6 +40,7 @@ from lab.engine.analysis.plane import (
 from lab.engine.analysis.ridge import ridge
 from lab.engine.analysis.roughness import roughness_index
 from lab.engine.analysis.sharpness import mean_rise, worst_rise
+from lab.engine.analysis.slices import slices
 from lab.engine.analysis.stability import stability
 from lab.engine.analysis.surface import native_surface, profile, surface
 from lab.engine.analysis.surface_points import critical_points
@@ -64,6 +66,7 @@ __all__ = [
     "bezier_path",
     "critical_points",
     "curvature_map",
+    "effective_model_complexity",
     "eigen_plane",
     "find_critical_points",
     "function_distance",
@@ -95,6 +98,7 @@ __all__ = [
     "ritz_rates",
     "roughness_index",
     "sgd_stability",
+    "slices",
     "spectral_density",
     "stability",
     "surface",

@@ -1,10 +1,11 @@
-"""What a network can express: the functional dimension along a run."""
+"""What a network can express: its functional dimension, and how many samples it can fit."""
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from lab.engine.analysis.base import Steps, to_numpy
+from lab.engine.analysis.complexity import effective_model_complexity
 from lab.engine.analysis.expressivity import functional_dimension
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
@@ -67,3 +68,68 @@ class FunctionalDimensionProbe(Probe):
         if problem.dim > _LARGEST:
             return f"the functional dimension takes too long beyond {_LARGEST:,} parameters"
         return ""
+
+
+@register(
+    "probe",
+    "model_complexity",
+    title="Model complexity",
+    formula=r"\max\,\{n : n \;\mathrm{samples\;are\;fitted}\}",
+    paper="Shwartz-Ziv et al. 2024, arXiv 2406.11463; Nakkiran et al. 2020, arXiv 1912.02292",
+    family="Expressivity",
+    look="Networks fit far fewer samples than they have parameters; random labels fewer still.",
+)
+@dataclass(frozen=True)
+class ModelComplexityProbe(Probe):
+    """How many samples a training from a new start can fit: the effective model complexity.
+
+    It belongs to the problem and the training told by the knobs, not to the point of the lane. The
+    trainings take a while, so that it is best asked for by hand.
+
+    Info: `complexity`, the largest number of samples that was fitted, `upper`, the smallest that
+    was not (0 where all data were fitted), `efficiency`, the complexity over the parameters,
+    `parameters`, `gradients`. Arrays (m,), for each number of samples that was tried: `counts`,
+    `wrong`, `slope`, `change`, `bend`, `loss`, `steps`, `fitted`.
+    """
+
+    optimizer: Annotated[Literal["momentum", "adam", "sgd"], Knob(doc="rule of the trainings")] = (
+        "momentum"
+    )
+    lr: Annotated[float, Knob(1e-6, 100, scale="log", symbol="η", doc="its learning rate")] = 0.1
+    batch: Annotated[int, Knob(0, 1_000_000, slider=(0, 512), doc="samples, 0 for all")] = 0
+    steps: Annotated[
+        int, Knob(10, 1_000_000, scale="log", slider=(100, 20_000), doc="of each training, at most")
+    ] = 2000
+    counts: Annotated[int, Knob(2, 50, doc="numbers of samples that are tried, from 4 to all")] = 12
+    random_labels: Annotated[bool, Knob(doc="shuffle the labels among the samples")] = False
+
+    by_hand: ClassVar[bool] = True
+    tracks: ClassVar[tuple[Series, ...]] = (
+        Series("complexity", "model complexity", "samples", doc="the most that is fitted"),
+        Series("efficiency", "complexity / parameters", doc="samples fitted for each parameter"),
+    )
+
+    def measure(self, problem: Problem, sight: Sight) -> Steps[Measurement]:
+        """Train the network on more and more samples."""
+        found = yield from effective_model_complexity.steps(
+            problem,
+            sight.theta[sight.alive[0]],
+            self.optimizer,
+            self.counts,
+            self.steps,
+            self.batch,
+            random_labels=self.random_labels,
+            seed=sight.seed,
+            knobs={"lr": self.lr},
+        )
+        names = ("complexity", "upper", "parameters", "efficiency", "gradients")
+        info = {name: getattr(found, name) for name in names}
+        info |= {"complexity_low": found.complexity, "random_labels": self.random_labels}
+        info["complexity_high"] = found.upper or found.complexity
+        names = ("counts", "wrong", "slope", "change", "bend", "loss", "steps", "fitted")
+        return Measurement(to_numpy({name: getattr(found, name) for name in names}), info)
+
+    @classmethod
+    def unfit(cls, problem: Problem) -> str:
+        """Why there is nothing to fit."""
+        return "" if hasattr(problem, "outputs") else "only a network can be trained on other data"

@@ -165,3 +165,22 @@ def test_evaluation_says_the_median_and_the_spread_of_runs(see, measured):
     got = [found.info[f"loss{end}"] for end in ("_low", "", "_high")]
     np.testing.assert_allclose(got, wanted, rtol=1e-6)
     assert "accuracy" in found.info
+
+
+def test_model_complexity_is_asked_for_by_hand():
+    problem = {"name": "moons_mlp", "samples": 30, "widths": [3]}
+    made = Session(lab.Experiment(problem, [lab.Lane("sgd")], steps=0, dtype="float64"))
+    knobs = {"counts": 3, "steps": 60, "optimizer": "adam", "lr": 0.05}
+    made.ask(requests.make(made, "probe", {"name": "model_complexity", "knobs": knobs}))
+    made.jobs.work()
+    (found,) = made.recording.probe("model_complexity")
+    wanted = analysis.effective_model_complexity(
+        made.problem, None, "adam", 3, 60, knobs={"lr": 0.05}, seed=made.experiment.seed
+    )
+    assert found.complexity == wanted.complexity
+    np.testing.assert_array_equal(found.counts, wanted.counts)
+    np.testing.assert_allclose(found.loss, wanted.loss)
+    assert lab.catalogue("probe")["model_complexity"].factory.by_hand
+    assert "only a network" in lab.catalogue("probe")["model_complexity"].factory.unfit(
+        lab.problem("booth")
+    )
