@@ -29,6 +29,7 @@ from lab.engine.analysis.base import (
     check_count,
     check_positive,
 )
+from lab.engine.analysis.batch_spectrum import effective_batch, spike
 from lab.engine.analysis.curvature import check_smooth
 from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.operators import operator
@@ -98,22 +99,6 @@ class RitzRates:
     products: int
 
 
-def batch_eigenvalue(largest: Any, noise: Any) -> torch.Tensor:
-    """The largest eigenvalue of a matrix with noise on it.
-
-    Args:
-        largest: λ₁ without noise.
-        noise: P σ²/b.
-
-    Returns:
-        λ₁ + noise / λ₁ where that stands out from the noise's own edge, else the edge.
-    """
-    largest, noise = torch.as_tensor(largest), torch.as_tensor(noise)
-    root = noise.sqrt()
-    out = largest > root
-    return torch.where(out, largest + noise / torch.where(out, largest, 1.0), 2 * root)
-
-
 @analysis
 def batch_rates(
     problem: Problem,
@@ -170,13 +155,11 @@ def batch_rates(
         seen.append(float((part.product(vector) - whole.product(vector)).double().square().sum()))
         products += 2
         yield Progress(0.5 + 0.5 * (i + 1) / pairs)
-    effective = reference / (1 - reference / n) if reference < n else math.inf
-    measured = torch.tensor(seen, dtype=torch.float64) * effective
+    measured = torch.tensor(seen, dtype=torch.float64) * effective_batch(reference, n)
     noise, error = float(measured.mean()), float(measured.std() / math.sqrt(pairs))
     counts = torch.tensor(sizes, dtype=torch.float64)
-    largest = batch_eigenvalue(
-        torch.tensor(lambda_max, dtype=torch.float64), noise * (1 / counts - 1 / n)
-    )
+    spikes = [spike(lambda_max, math.sqrt(noise / effective_batch(size, n))) for size in sizes]
+    largest = torch.tensor([one.value for one in spikes], dtype=torch.float64)
     return BatchRates(
         batch_sizes=torch.tensor(sizes),
         linear=(stands / largest).to(point),

@@ -15,6 +15,7 @@ _LEAST = 0.3  # decades that the axis shows at least
 _MOST = 8.0  # and at most, below the highest value
 _BELOW, _ABOVE = 0.06, 0.14  # parts of the axis left free
 _NOTHING = np.empty(0)
+PRECONDITIONED = "preconditioned"  # the line that has a scale of its own
 
 
 class Edge(NamedTuple):
@@ -109,10 +110,12 @@ class EdgePlot(Plot):
         opacity = 1.0 if edge.strong else 0.6
         xs, ys = edge.limit
         if len(xs):
-            drawing.line((key, "limit"), xs, logs(ys), edge.colour, opacity=opacity, dashed=True)
+            colour = self.theme.warning if edge.strong else edge.colour
+            drawing.line((key, "limit"), xs, logs(ys), colour, opacity=opacity, dashed=True)
         if len(edge.other_limit):
             values = logs(edge.other_limit)
-            drawing.line((key, "other limit"), edge.steps, values, faint, dashed=True)
+            colour = self.theme.warning if edge.strong else faint
+            drawing.line((key, "other limit"), edge.steps, values, colour, dashed=True)
 
     @Slot()
     def _name_limits(self) -> None:
@@ -121,14 +124,15 @@ class EdgePlot(Plot):
         with self._words as words:
             if self._unit_line and self._edges:
                 self._name(words, "one", self._unit_line, right, 0.0, (low, high))
+            scaled = [edge for edge in self._edges if PRECONDITIONED in edge.others]
+            if scaled:
+                self._name_group(words, scaled[-1], right, (low, high))
             for edge in self._edges:
                 if not edge.strong:
                     continue
                 last = edge.limit[1][-1] if len(edge.limit[1]) else np.nan
                 if not np.isfinite(last) and len(edge.other_limit):
                     last = edge.other_limit[-1]
-                if "preconditioned" in edge.others:
-                    self._name_group(words, edge, right, (low, high))
                 if np.isfinite(last) and last > 0:
                     height = float(np.log10(last))
                     self._name(words, "limit", edge.formula, right, height, (low, high))
@@ -137,12 +141,12 @@ class EdgePlot(Plot):
         self, words: Drawing, edge: Edge, right: float, ends: tuple[float, float]
     ) -> None:
         """A word over the preconditioned line, which is on a scale of its own."""
-        values = edge.others["preconditioned"]
+        values = edge.others[PRECONDITIONED]
         known = values[np.isfinite(values) & (values > 0)]
         height = float(np.log10(known[-1])) if len(known) else np.nan
         if ends[0] <= height <= ends[1]:
             look = self.theme.muted, (1, 1), self.theme.card
-            words.text("preconditioned", "preconditioned", right, height, *look)
+            words.text("scaled", PRECONDITIONED, right, height, *look)
 
     def _name(
         self,

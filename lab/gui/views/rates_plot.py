@@ -18,7 +18,12 @@ LAWS = {  # array of the result -> word on the line and in the reading
     "diverging": "plain SGD diverges beyond (Dexter et al.)",
 }
 _WORDS = {"exact": "in mean square", "diverging": "diverges beyond"}  # shorter, on the line
-_LINE = 13  # pixels of a line of words
+_PLACES = {  # which end of a line, and the corner of the word that is there
+    "linear": (0, (0, 1)),
+    "root": (-1, (1, 0)),
+    "exact": (0, (0, 0)),
+    "diverging": (-1, (1, 1)),
+}
 _ROOM = 0.08  # part of the axes left free
 
 
@@ -66,18 +71,13 @@ class RatesPlot(Plot):
         self.fade(opacity)
 
     def _name(self, shades: dict[str, str]) -> None:
-        """A word at the left end of each line, above it; those of close lines one over another."""
-        (_, (low, high)) = self._goal
-        line = _LINE * (high - low) / max(1.0, self.getPlotItem().getViewBox().height())
-        ends = []
-        for name, (sizes, rates) in self._curves.items():
-            at = int(np.flatnonzero(np.isfinite(rates))[0])
-            ends.append((float(np.log10(rates[at])), float(np.log10(sizes[at])), name))
-        above = -np.inf
+        """A word at the end of each line where there is room."""
         with self._words as words:
-            for y, x, name in sorted(ends):
-                above = max(y, above + line)
-                words.text(name, _WORDS.get(name, LAWS[name]), x, above, shades[name])
+            for name, (sizes, rates) in self._curves.items():
+                place, anchor = _PLACES[name]
+                at = np.flatnonzero(np.isfinite(rates))[place]
+                x, y = float(np.log10(sizes[at])), float(np.log10(rates[at]))
+                words.text(name, _WORDS.get(name, LAWS[name]), x, y, shades[name], anchor)
             if self._chosen is not None:
                 x, y = (float(np.log10(v)) for v in self._chosen)
                 words.text("chosen", "this run", x, y, self.theme.warning, (0, 0))

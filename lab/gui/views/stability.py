@@ -9,7 +9,7 @@ from lab.engine.limits import GRADIENT_RULES, limits_along
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.asking import STALE
-from lab.gui.views.edge_plot import Edge, EdgePlot
+from lab.gui.views.edge_plot import PRECONDITIONED, Edge, EdgePlot
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
 from lab.gui.views.probing import NOTHING, LaneProbing
@@ -159,7 +159,7 @@ class Stability(LaneProbing):
         scales = bool(np.isfinite(found["preconditioned"]).any())
         formula = self._formula(lane)
         others = {
-            "preconditioned": found["preconditioned"],
+            PRECONDITIONED: found["preconditioned"],
             "mini-batch": found["batch_lambda_max"],
         }
         own = spec.optimizer in GRADIENT_RULES

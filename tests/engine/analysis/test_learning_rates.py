@@ -5,23 +5,11 @@ import pytest
 import torch
 
 import lab
-from lab.engine.analysis.learning_rates import batch_eigenvalue, powers_of_two
+from lab.engine.analysis.learning_rates import powers_of_two
 
 A = lab.analysis
 MOONS = lab.problem("moons_mlp", samples=48, widths=(6,))
 THETA = np.random.default_rng(3).normal(size=MOONS.dim)
-
-
-def test_eigenvalues_with_noise_are_those_of_the_reference(golden):
-    """P σ² = 1; measured on random matrices of 1,200 rows, so to about 2 %."""
-    table = np.load(golden / "analyses.npz")[
-        "R6b_cols_b_then_measured6_predicted6_spikes_10_6_3_1.5_.5_.2"
-    ]
-    spikes = np.array([10, 6, 3, 1.5, 0.5, 0.2])
-    for row in table:
-        found = batch_eigenvalue(torch.tensor(spikes), torch.tensor(1 / row[0])).numpy()
-        np.testing.assert_allclose(found, row[7:], rtol=1e-9)
-        np.testing.assert_allclose(found, row[1:7], rtol=0.03)
 
 
 def test_the_noise_is_that_of_the_samples_hessians():
