@@ -142,6 +142,7 @@ class Session:
                     return True
                 self._burst(min(lanes, key=lambda lane: lane.step), target, begin + seconds)
                 if time.perf_counter() - begin >= seconds:
+                    self._settle()  # the last lane may just have arrived
                     return True
         finally:
             self.cost["steps"] += time.perf_counter() - begin

@@ -12,7 +12,7 @@ RIGHT = ("loss", "spectrum", "roughness", "connectivity")
 TABS = (
     ("spectrum", "stability"),
     ("loss", "series"),
-    ("roughness", "topology"),
+    ("roughness", "slices", "topology"),
     ("connectivity", "barriers", "inside", "sweep"),
     ("numbers", "race", "critical"),
 )

@@ -18,10 +18,14 @@ class ViewState:
         hidden: lanes that are not drawn.
         dark: whether the dark theme is on.
         plane: the plane the landscape is drawn on, one of the engine's `PLANES`.
+        scaling: how random directions are scaled: "filter", "layer" or "none".
+        bias: what biases and norm layers get of them: "zero" or "code", a copy of themselves.
+        layer: what the colours are: "loss", "metric", "largest", "smallest" or "ratio".
         log_scale: whether the landscape is drawn on a logarithmic scale.
         colour_map: of the landscape, one of `COLOUR_MAPS`.
         basins: whether the map of basins lies over the landscape.
         arrows: whether the landscape has the parts of the next step as arrows.
+        pair: two runs, lane and number each, that are looked at together; None for none chosen.
         critical: whether the critical points of its surface are marked on the landscape.
         marked: a point of a problem of two variables that was chosen in another panel.
     """
@@ -35,10 +39,14 @@ class ViewState:
     hidden: frozenset[str] = field(default_factory=frozenset)
     dark: bool = True
     plane: str = "native"
+    scaling: str = "filter"
+    bias: str = "zero"
+    layer: str = "loss"
     log_scale: bool = False
     colour_map: str = "viridis"
     basins: bool = False
     arrows: bool = False
+    pair: tuple[tuple[str, int], tuple[str, int]] | None = None
     critical: bool = False
     marked: tuple[float, float] | None = None
 

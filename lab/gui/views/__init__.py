@@ -10,6 +10,7 @@ from lab.gui.views.numbers import Numbers
 from lab.gui.views.race import Race
 from lab.gui.views.roughness import Roughness
 from lab.gui.views.series import AlongRun
+from lab.gui.views.slices import Slices
 from lab.gui.views.spectrum import Spectrum
 from lab.gui.views.stability import Stability
 from lab.gui.views.sweep import Sweep
@@ -21,6 +22,7 @@ VIEWS = (
     Spectrum,
     Stability,
     Roughness,
+    Slices,
     Topology,
     Connectivity,
     Barriers,

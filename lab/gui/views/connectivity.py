@@ -1,122 +1,193 @@
-"""Mode connectivity: what lies on the straight line between two runs."""
+"""Mode connectivity: what lies between two runs, or two steps of one."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.theme import CAPTION_POINTS
 from lab.gui.views.asking import STALE
+from lab.gui.views.ends import EndsRow, Run, run_box
+from lab.gui.views.layers_plot import LayersPlot
 from lab.gui.views.measured import Measured
-from lab.gui.views.path_plot import Ends, PathPlot
+from lab.gui.views.path_plot import CURVE, LINE, Ends, PathPlot
 from lab.gui.views.probing import NOTHING, Probing
+from lab.gui.views.ridge_plot import RidgePlot
 from lab.gui.views.words import short
 from lab.palette import Theme
 
 SETTLE_MS = 300  # after the last choice of a run, before its line is asked for
-BOX_WIDTH = 86
-_BOX_EDGES = 24  # pixels of it that are not for the text
+MODE_WIDTH = 74
 MOST = 400  # runs in a list
-ALONE = "A line needs two ends: give a lane more runs, or add a lane."
-
-Run = tuple[str, int]  # a lane and the number of a run
+ALONE = "A line needs two ends: give a lane more runs, add a lane, or hold one end at a step."
+# the word on the switch -> what the engine is asked for, and the name of its result
+MODES = {
+    "line": ("line", "connectivity"),
+    "layers": ("layers", "layer_paths"),
+    "curve": ("curve", "curve_path"),
+    "ridge": ("ridge", "ridge"),
+}
+_TIPS = (
+    "The straight line between the two ends, as trained and with hidden units matched",
+    "One layer after the other on that line: which of them make the barrier",
+    "A Bézier curve of low loss between the two ends, trained in the background",
+    "The plane through both ends and the point where they parted: mountainside and ridge",
+)
+_EMPTY = {
+    "line": "The loss on the straight line between two runs appears here: choose them above, or "
+    "measure at this step.",
+    "layers": "The barrier of each layer alone appears here: choose two runs above, and measure.",
+    "curve": "A curve of low loss between two runs appears here: choose them above, and measure. "
+    "It is trained in the background.",
+    "ridge": "The plane through two ends and the point where they parted appears here: choose a "
+    "lane and its branch, or two lanes of one start, and measure.",
+}
+_AT_ONCE = ("line", "layers")  # cheap enough to be asked for with the choice of a run
 
 
 class Connectivity(Probing):
-    """Loss or a metric along the line between two runs, as trained and with units matched."""
+    """The loss between two runs: on the line, by layers, on a trained curve, and around it."""
 
     name = "connectivity"
     title = "Connectivity"
     export_name = "connectivity"
     every = 16
     probe = "connectivity"
-    empty = (
-        "The loss on the straight line between two runs appears here: choose them above, or "
-        "measure at this step."
-    )
 
     def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
         """Begin empty."""
-        super().__init__(bridge, state, parent, Measured(self.probe, key=_pair))
-        self._plot = PathPlot()
-        self._plot.set_note(NOTHING)
+        self._sorted = {
+            mode: Measured(name, key=_pair, wanted=_is_at_one_step)
+            for mode, (_, name) in MODES.items()
+        }
+        super().__init__(bridge, state, parent, self._sorted["line"])
+        self._plot, self._layers, self._ridge = PathPlot(), LayersPlot(), RidgePlot()
+        self._pages = {
+            "line": self._plot,
+            "layers": self._layers,
+            "curve": self._plot,
+            "ridge": self._ridge,
+        }
+        self._row = EndsRow()
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
-        inside.addWidget(self._plot)
+        inside.setSpacing(0)
+        inside.addWidget(self._row)
+        self._stack = QStackedLayout()
+        for page in (self._plot, self._layers, self._ridge):
+            page.set_note(NOTHING)
+            self._stack.addWidget(page)
+        inside.addLayout(self._stack, 1)
+        self._modes = run_box("What is shown of the two ends")
+        for mode, tip in zip(MODES, _TIPS, strict=True):
+            self._modes.addItem(mode)
+            self._modes.setItemData(self._modes.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self._modes.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._modes.setFixedWidth(MODE_WIDTH)
+        self._modes.textActivated.connect(self._switch)
         self._runs: list[Run] = []
-        self._places: dict[Run, int] = {}  # in both lists
-        self._boxes = [self._make_box(tip) for tip in ("Where the line begins", "Where it ends")]
-        self._metric = QToolButton(objectName="segment")
-        self._metric.setCheckable(True)
-        self._metric.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._metric.setStyleSheet("padding: 2px 7px;")
+        self._metric = _button("", checkable=True)
         self._metric.toggled.connect(self._look_again)
-        self._metric.hide()
+        self._cancel = _button("cancel", checkable=False)
+        self._cancel.setToolTip("Give up the measurement under way")
+        self._cancel.clicked.connect(self._give_up)
+        for button in (self._metric, self._cancel):
+            button.hide()
+            self._row.add(button)
+        self._row.chosen.connect(self._choose)
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(SETTLE_MS)
         self._settling.timeout.connect(self._ask)
         self._chosen: tuple[Run, Run] | None = None  # what the user chose; None for what there is
+        self._pointed: Any = None  # the pair in the state that was taken over
         self._key: Any = None  # what is drawn
 
+    @property
+    def mode(self) -> str:
+        """What is shown of the two runs."""
+        return self._modes.currentText()
+
     def header_widgets(self) -> list[QWidget]:
-        """The two runs, and the metric in place of the loss."""
-        return [*self._boxes, self._metric]
+        """What is shown of the two ends."""
+        return [self._modes]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         super().set_theme(theme)
-        self._plot.set_theme(theme)
+        for page in (self._plot, self._layers, self._ridge):
+            page.set_theme(theme)
         self._key = None
 
+    def signature(self) -> Any:
+        """Also the pair that was chosen elsewhere, and what is known of a measurement under way."""
+        return super().signature(), self.state.pair, id(self._partial())
+
     def wish(self) -> dict[str, Any] | None:
-        """The two runs to join."""
-        pair = tuple(box.currentData() for box in self._boxes)
-        return {"runs": pair} if None not in pair and pair[0] != pair[1] else None
+        """The two ends to join."""
+        ends = self._ends()
+        if ends is None or ends[0] == ends[1]:
+            return None
+        return {"kind": MODES[self.mode][0], "ends": ends}
+
+    def request(self, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """What lies between two points of the record, whatever their steps."""
+        return "join", wish
 
     def reason(self) -> str:
         """Why there is nothing to see."""
-        return super().reason() if len(self._runs) > 1 else ALONE
+        self.empty = _EMPTY[self.mode]
+        return super().reason() if self.wish() is not None or len(self._runs) > 1 else ALONE
 
     def draw(self) -> None:
         """Draw the recording at the cursor."""
         if self.follow():
             self._key, self._chosen = None, None
+            self._row.let_go()
+        self._row.set_cursor(self.state.cursor)
         self._list_runs()
+        self._take_pair()
         found = self._newest()
         pair = self._chosen or (_ends(found) if found is not None else tuple(self._runs[:2]))
-        self._show_pair(pair)
-        waits = self.waits(found)
-        if found is not None:
-            self._draw_path(found, pair)
+        self._row.show_pair(pair)
+        page, waits = self._pages[self.mode], self.waits(found)
+        self._stack.setCurrentWidget(page)
+        partial = self._partial()
+        if partial is not None:
+            self._draw_partial(partial, pair)
+        elif found is not None:
+            self._draw_found(found, pair)
         elif waits:
-            self._plot.fade(STALE)
-        if not waits:
-            self._plot.set_note("" if found is not None else self.reason())
-        self.tell(found, _about(found), offered=not self._settling.isActive())
-        self._place_legend(found)
+            page.fade(STALE)
+        known = partial is not None or found is not None
+        if not waits or known:
+            page.set_note("" if known else self.reason())
+        asked = self._is_asked()
+        self._metric.setVisible(self._page_has_metric(found) and not asked)  # room for one of both
+        self._cancel.setVisible(asked)
+        exact = found is not None and any(step is not None for step in self._row.held)
+        offered = not self._settling.isActive() and not exact
+        self.tell(found, _about(found, self.mode), offered=offered)
+        if page is self._plot:
+            self._place_legend(known)
 
-    def _place_legend(self, found: Any) -> None:
+    def _place_legend(self, known: bool) -> None:
         """Name the curves where they leave room, and where no other words are."""
-        entries, corner = self._plot.legend() if found is not None else ([], "top right")
+        entries, corner = self._plot.legend() if known else ([], "top right")
         if self._asking.isVisibleTo(self):
             corner = corner.replace("top right", "top left")
         self._plot.set_legend(entries, corner)
 
+    # -- what is drawn ---------------------------------------------------------------------------
+
     def _newest(self) -> Any:
         """The newest result at the cursor: of the chosen pair, or of any that is there."""
         cursor = self.state.cursor
+        if any(step is not None for step in self._row.held):
+            return self._exact()
         if self._chosen:
             return self._measured.newest(frozenset(self._chosen), cursor)
         lanes = set(self.recording.lanes)
@@ -124,21 +195,81 @@ class Connectivity(Probing):
         found = [self._measured.newest(key, cursor) for key in present]
         return max((one for one in found if one is not None), key=lambda r: r.step, default=None)
 
-    def _draw_path(self, found: Any, pair: tuple[Run, Run]) -> None:
-        """The line between a pair of runs, and the switch to what else is known along it."""
-        names = metrics(found)
-        self._metric.setVisible(bool(names))
-        if names:
-            self._metric.setText(names[0])
-        quantity = names[0] if names and self._metric.isChecked() else "loss"
-        key = id(found), self.opacity(found), quantity, pair
+    def _exact(self) -> Any:
+        """The result between just these ends, where one is held at a step of its own."""
+        wanted = frozenset(self._ends() or ())
+        name = MODES[self.mode][1]
+        for result in reversed(self.recording.results):
+            if result.name == name and frozenset(_places(result)) == wanted:
+                return result
+        return None
+
+    def _partial(self) -> Any:
+        """What is known of a measurement that the user asked for and that is under way."""
+        if not self._is_asked():
+            return None
+        partial = self.bridge.frame.partials.get(self._ask_key())
+        return None if partial is None or partial.done >= 1 else partial.value
+
+    def _is_asked(self) -> bool:
+        return self.mode in ("curve", "ridge") and self._asking.job(self.bridge.frame) is not None
+
+    def _ask_key(self) -> tuple[str, str]:
+        return "join", self.probe
+
+    def _draw_found(self, found: Any, pair: tuple[Run, Run]) -> None:
+        """A result between a pair of runs."""
+        quantity = self._quantity(found)
+        key = id(found), self.opacity(found), quantity, pair, self.mode
         if key == self._key:
             return
         jump, self._key = self._key is None or self._key[2:] != key[2:], key
+        flipped = pair[0] != _ends(found)[0]
+        if self.mode == "layers":
+            self._layers.show_layers(found, key[1], at_once=jump)
+        elif self.mode == "ridge":
+            own = _ends(found)
+            titles = tuple(self._title(run) for run in own)
+            self._ridge.show_ridge(found, titles, self._colours(own), key[1])
+        else:
+            kinds = LINE if self.mode == "line" else CURVE
+            ends = self._named(pair, flipped=flipped, found=found)
+            self._plot.show_path(found, quantity, ends, key[1], at_once=jump, kinds=kinds)
+
+    def _draw_partial(self, value: Any, pair: tuple[Run, Run]) -> None:
+        """What is known so far: the curve being trained, or a coarse surface."""
+        self._key = None
+        if self.mode == "ridge":
+            self._ridge.show_coarse(value.x, value.y, value.painted())
+            return
+        arrays = {"t": value.t, "loss": value.loss, **value.metrics}
+        so_far = SimpleNamespace(arrays=arrays, info={"barrier": value.barrier})
+        ends = self._named(pair, flipped=False, found=None)
+        quantity = self._quantity(so_far)
+        self._plot.show_path(so_far, quantity, ends, 1.0, at_once=False, kinds=CURVE)
+
+    def _quantity(self, found: Any) -> str:
+        """What is drawn of a path: the loss, or the metric if that is chosen."""
+        names = metrics(found) if self.mode in ("line", "curve") else []
+        if names:
+            self._metric.setText(names[0])
+        return names[0] if names and self._metric.isChecked() else "loss"
+
+    def _page_has_metric(self, found: Any) -> bool:
+        return found is not None and self._pages[self.mode] is self._plot and bool(metrics(found))
+
+    def _named(self, pair: tuple[Run, Run], *, flipped: bool, found: Any) -> Ends:
+        """Names and colours of the two ends; with their steps where these differ."""
+        steps = ("", "")
+        if found is not None and not _is_at_one_step(found):
+            told = [f", step {step:,}" for _, _, step in _places(found)]
+            steps = tuple(reversed(told)) if flipped else tuple(told)
+        words = [self._title(run) + step for run, step in zip(pair, steps, strict=True)]
+        return Ends(*words, self._colours(pair), flipped)
+
+    def _colours(self, pair: tuple[Run, Run]) -> tuple[str, str]:
         places = list(self.recording.records)
-        colours = tuple(self.theme.lane(places.index(lane)) for lane, _ in pair)
-        ends = Ends(*(self._title(run) for run in pair), colours, pair[0] != _ends(found)[0])
-        self._plot.show_path(found, quantity, ends, key[1], at_once=jump)
+        return tuple(self.theme.lane(places.index(lane)) for lane, _ in pair)
 
     # -- the two runs ----------------------------------------------------------------------------
 
@@ -150,86 +281,131 @@ class Connectivity(Probing):
         runs = sorted(runs, key=lambda item: item[1])[:MOST]
         if runs == self._runs:
             return
-        self._runs, self._places = runs, {}
-        places = list(records)
-        for box in self._boxes:
-            box.clear()
-            for lane, run in sorted(runs, key=lambda item: (places.index(item[0]), item[1])):
-                box.addItem(self._title((lane, run), " #"), (lane, run))
-                self._places[lane, run] = box.count() - 1
-            box.setEnabled(len(runs) > 1)
+        self._runs, places = runs, list(records)
+        ordered = sorted(runs, key=lambda item: (places.index(item[0]), item[1]))
+        self._row.list_runs([(run, self._title(run, " #")) for run in ordered])
         if self._chosen and not set(self._chosen) <= set(runs):
             self._chosen = None
 
-    def _show_pair(self, pair: tuple[Run, ...]) -> None:
-        for box, run in zip(self._boxes, pair, strict=False):
-            place = self._places.get(run, -1)
-            if place != box.currentIndex():
-                box.setCurrentIndex(place)  # no signal: the lists tell of the user's choices alone
+    def _take_pair(self) -> None:
+        """Take over a pair that was chosen in another panel."""
+        pair = self.state.pair
+        if pair != self._pointed:
+            self._pointed = pair
+            if pair is not None and set(pair) <= set(self._runs):
+                self._row.let_go()
+                self._row.show_pair(pair)
+                self._chosen = pair
+                self._ask_soon()
+
+    def _ends(self) -> tuple[tuple[str, int, int], ...] | None:
+        """Lane, run and step of both ends; None where a run is missing."""
+        pair = self._row.pair
+        if None in pair:
+            return None
+        steps = [self.state.cursor if step is None else step for step in self._row.held]
+        return tuple((*run, step) for run, step in zip(pair, steps, strict=True))
 
     def _title(self, run: Run, join: str = " · run ") -> str:
         record = self.recording.records[run[0]]
         return record.spec.title if record.runs == 1 else f"{record.spec.title}{join}{run[1] + 1}"
 
-    def _make_box(self, tip: str) -> QComboBox:
-        box = _RunBox()
-        box.setToolTip(tip)
-        box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        box.setFixedWidth(BOX_WIDTH)
-        box.setStyleSheet(
-            f"QComboBox {{ padding: 1px 0 1px 6px; font-size: {CAPTION_POINTS}px; }}"
-            "QComboBox::drop-down { width: 16px; }"
-        )
-        box.activated.connect(self._choose)
-        return box
-
-    @Slot(int)
-    def _choose(self, place: int) -> None:
-        """Ask for the line between the two runs that are now chosen, if they differ."""
-        pair = tuple(box.currentData() for box in self._boxes)
-        self._chosen = pair if pair[0] != pair[1] else None
-        newest = self._newest()
-        if self._chosen and (newest is None or newest.step != self.state.cursor):
-            self._settling.start()
+    @Slot()
+    def _choose(self) -> None:
+        """Ask for what lies between the two ends that are now chosen, if they differ."""
+        pair = self._row.pair
+        held = any(step is not None for step in self._row.held)
+        self._chosen = pair if held or pair[0] != pair[1] else None
+        if self._chosen:
+            self._ask_soon()
         else:
             self._settling.stop()
         self.outdated()
 
+    def _ask_soon(self) -> None:
+        """Ask when the choice has settled, unless it is there already or takes long."""
+        newest = self._newest()
+        there = newest is not None and (
+            newest.step == self.state.cursor or any(step is not None for step in self._row.held)
+        )
+        if self.mode in _AT_ONCE and not there and self.wish() is not None:
+            self._settling.start()
+        else:
+            self._settling.stop()
 
-class _RunBox(QComboBox):
-    """A list whose choice ends in … where it does not fit."""
+    @Slot(str)
+    def _switch(self, mode: str) -> None:
+        """Show something else of the two ends."""
+        self._chosen = self._chosen or (None if None in self._row.pair else self._row.pair)
+        self.probe = MODES[mode][1]
+        self._asking.watch(self.probe)
+        self._measured = self._sorted[mode]
+        if self.recording is not None:
+            self._measured.follow(self.recording)
+        self._key = None
+        self.outdated()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the box with as much of the text as there is room for."""
-        painter, option = QStylePainter(self), QStyleOptionComboBox()
-        self.initStyleOption(option)
-        room = self.width() - _BOX_EDGES
-        mode = Qt.TextElideMode.ElideRight
-        option.currentText = self.fontMetrics().elidedText(option.currentText, mode, room)
-        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        painter.end()
+    @Slot()
+    def _give_up(self) -> None:
+        self.bridge.post("cancel", self._ask_key())
+        self.outdated()
 
 
 def metrics(found: Any) -> list[str]:
     """What a result has besides the loss, such as accuracy."""
-    names = [name for name in found.arrays if not name.startswith("matched_")]
-    return [name for name in names if name not in ("t", "loss")]
+    names = [name for name in found.arrays if not name.startswith(("matched_", "line_"))]
+    return [name for name in names if name not in ("t", "loss", "bends")]
 
 
-def _about(found: Any) -> list[str]:
-    """What is known of a result, for the line of the card."""
+def _about(found: Any, mode: str) -> list[str]:
+    """What is known of a result, for the line of the card, the most important first."""
     if found is None:
         return []
-    words = [f"step {found.step}", f"distance {short(found.distance)}"]
-    return [*words, found.info.get("unmatched", "")]
+    steps = {step for _, _, step in _places(found)}
+    words = [f"step {found.step}" if len(steps) == 1 else "held ends"]
+    told = found.info
+    if mode == "ridge":
+        words += [f"off-plane up to {short(told['off_plane'])}", f"angle {told['angle']:.0f}°"]
+        words += [f"barrier {short(told['barrier'])}"]
+    if mode == "curve":
+        words += [f"{told['trained']:,} training steps", f"length {short(told['length'])}"]
+    if mode != "layers":
+        words += [f"distance {short(told['distance'])}"]
+    if mode == "line" and "angle_branch" in told:
+        words += [f"angle since step {told['branch_step']:,}: {told['angle_branch']:.0f}°"]
+    elif mode == "line" and "angle_start" in told:
+        words += [f"angle at the start {told['angle_start']:.0f}°"]
+    if mode == "line" and "from_ends" in told:
+        words += [f"second-order predictor {short(told['from_ends'])} from the ends"]
+    if "evaluations" in told:
+        words += [f"{told['evaluations']:,} evaluations"]
+    return [*words, told.get("unmatched", "")]
 
 
 def _ends(found: Any) -> tuple[Run, Run]:
     """The runs that a result joins."""
-    return (found.lane_a, found.run_a), (found.lane_b, found.run_b)
+    return (found.info["lane_a"], found.info["run_a"]), (found.info["lane_b"], found.info["run_b"])
+
+
+def _places(found: Any) -> list[tuple[str, int, int]]:
+    """The same with the step of each."""
+    steps = (found.info.get(f"step_{end}", found.step) for end in "ab")
+    return [(*run, step) for run, step in zip(_ends(found), steps, strict=True)]
+
+
+def _is_at_one_step(found: Any) -> bool:
+    """Whether both ends of a result are at its step."""
+    return {step for _, _, step in _places(found)} == {found.step}
 
 
 def _pair(found: Any) -> frozenset[Run]:
     """By what results are told apart: their ends, whichever comes first."""
     return frozenset(_ends(found))
+
+
+def _button(text: str, *, checkable: bool) -> QToolButton:
+    button = QToolButton(objectName="segment", text=text)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setStyleSheet(f"padding: 1px 7px; font-size: {CAPTION_POINTS}px;")
+    return button

@@ -1,5 +1,6 @@
-"""The loss, or another quantity, along the line between two runs, and its barrier."""
+"""The loss, or another quantity, along a path between two runs, and its barrier."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +21,20 @@ class Ends(NamedTuple):
     flipped: bool = False
 
 
+class Kind(NamedTuple):
+    """One of the curves of a result: the prefix of its names, a word, whether it stands out."""
+
+    prefix: str
+    word: str
+    stands_out: bool
+
+
+LINE = (Kind("", "as trained", False), Kind("matched_", "matched", True))
+CURVE = (Kind("line_", "straight line", False), Kind("", "trained curve", True))
+
+
 class PathPlot(Plot):
-    """Draws one result of the probe."""
+    """Draws one result."""
 
     def __init__(self):
         """Make an empty plot."""
@@ -29,32 +42,39 @@ class PathPlot(Plot):
         self._drawing = Drawing(self)
         self._curves: list[tuple[str, str, np.ndarray]] = []  # word, colour, values
         self._entries: list[tuple[str, str]] = []
+        self._notes: list[tuple[str, float]] = []  # more words and numbers for who points at it
         self._t = np.empty(0)
         self.pointed.connect(self._read)
 
     def show_path(
-        self, found: Any, quantity: str, ends: Ends, opacity: float, *, at_once: bool
+        self,
+        found: Any,
+        quantity: str,
+        ends: Ends,
+        opacity: float,
+        *,
+        at_once: bool,
+        kinds: Sequence[Kind] = LINE,
     ) -> None:
         """Draw.
 
         Args:
-            found: the result.
+            found: the result, or what is known of it: `arrays` and `info`.
             quantity: "loss" or a metric.
             ends: the two runs.
             opacity: of everything.
             at_once: whether the ranges jump, because this is something else.
+            kinds: the curves that it may have.
         """
         self.set_titles(bottom=f"from {ends.a} to {ends.b}", left=quantity)
-        self._t = np.asarray(found.t, dtype=np.float64)
-        kinds = (
-            ("", "as trained", self.theme.text),
-            ("matched_", "matched", self.theme.accent),
-        )
-        self._curves = []
-        for prefix, word, colour in kinds:
+        self._t = np.asarray(found.arrays["t"], dtype=np.float64)
+        self._curves, barriers = [], []
+        for prefix, word, stands_out in kinds:
             if prefix + quantity in found.arrays:
                 values = np.asarray(found.arrays[prefix + quantity], dtype=np.float64)
+                colour = self.theme.accent if stands_out else self.theme.text
                 self._curves.append((word, colour, values[::-1] if ends.flipped else values))
+                barriers.append(float(found.info.get(f"{prefix}barrier", 0.0)))
         low, high = self._span()
         with self._drawing as drawing:
             for word, colour, values in self._curves:
@@ -63,14 +83,14 @@ class PathPlot(Plot):
             spots = [(0.0, first[0], ends.colours[0]), (1.0, first[-1], ends.colours[1])]
             drawing.dots("ends", spots, 9)
             if quantity == "loss":
-                self._draw_barrier(drawing, float(found.barrier), first)
+                self._draw_barrier(drawing, barriers[0], first)
         drawing.fade(opacity)
+        self._notes = _foreseen(found.info) if quantity == "loss" else []
         self._entries = [(colour, word) for word, colour, _ in self._curves]
         if quantity == "loss":
-            barriers = [found.barrier, found.info.get("matched_barrier", 0.0)]
             for i, (word, colour, values) in enumerate(self._curves):
                 seen = _is_barrier(values, barriers[i])
-                told = f"barrier {short(float(barriers[i]))}" if seen else "no barrier"
+                told = f"barrier {short(barriers[i])}" if seen else "no barrier"
                 if i or not seen:  # the first one's barrier stands at its arrow
                     self._entries[i] = (colour, f"{word}, {told}")
         self.aim((-0.04, 1.04), (low, high), at_once=at_once)
@@ -113,7 +133,8 @@ class PathPlot(Plot):
             return (0.0, 1.0)
         low, high = float(values.min()), float(values.max())
         room = (high - low) or 0.1 * abs(high) or 1.0
-        return low - 0.1 * room, high + 0.1 * room
+        above = 0.1 if len(self._curves) < 2 else 0.42  # where the names of the curves stand
+        return low - 0.1 * room, high + above * room
 
     def _read(self, x: float, y: float) -> None:
         """Tell the values at the point nearest to the mouse."""
@@ -123,7 +144,18 @@ class PathPlot(Plot):
                 (f'<span style="color:{colour}">—</span>', word, short(float(values[at])))
                 for word, colour, values in self._curves
             ]
+            rows += [("", word, short(value)) for word, value in self._notes]
             self.set_reading(table(rows, f"at {short(float(self._t[at]))}"))
+
+
+def _foreseen(info: Any) -> list[tuple[str, float]]:
+    """What second order foresees of the middle's height above the mean of the ends, beside it."""
+    words = {
+        "height": "height of the middle",
+        "from_ends": "second-order predictor, from the ends",
+        "from_middle": "second-order predictor, from the middle",
+    }
+    return [(word, float(info[key])) for key, word in words.items() if key in info]
 
 
 def _is_barrier(loss: np.ndarray, barrier: float) -> bool:

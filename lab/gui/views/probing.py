@@ -127,14 +127,22 @@ class Probing(View):
         return self._is_planned() and not any(True for _ in self._measured)
 
     def _is_planned(self) -> bool:
-        return any(plan.name == self.probe for plan in self.recording.experiment.probes)
+        return any(self.is_meant(plan) for plan in self.recording.experiment.probes)
+
+    def is_meant(self, plan: Any) -> bool:
+        """Whether what a plan measures is drawn here. Override to ask for more than the probe."""
+        return plan.name == self.probe
+
+    def request(self, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Name and options of what is asked for. Override for another request than a probe."""
+        return "probe", {"name": self.probe, "step": self.state.cursor, **wish}
 
     @Slot()
     def _ask(self) -> None:
         wish = self.wish()
         if wish is not None:
-            options = {"name": self.probe, "step": self.state.cursor, **wish}
-            self.bridge.post("ask", "probe", ("probe", self.probe), options)
+            name, options = self.request(wish)
+            self.bridge.post("ask", name, (name, self.probe), options)
             self.outdated()
 
     @Slot()

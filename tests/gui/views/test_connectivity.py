@@ -1,9 +1,14 @@
 """Connectivity: the line between two runs, chosen by the user or not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import lab
+from lab.engine import requests
+from lab.engine.messages import JobState, Partial
+from lab.engine.session import Session
 from lab.gui.bridge import Bridge
 from lab.gui.screenshot import InlineWorker
 from lab.gui.state import ViewState
@@ -18,8 +23,8 @@ def curves(desk) -> dict:
 
 def choose(desk, *runs) -> None:
     """As the user chooses: in one list, then in the other."""
-    for box, run in zip(desk.view._boxes, runs, strict=True):
-        place = desk.view._places[run]
+    for box, run in zip(desk.view._row.boxes, runs, strict=True):
+        place = desk.view._row.places[run]
         box.setCurrentIndex(place)
         box.activated.emit(place)
 
@@ -47,8 +52,8 @@ def test_shows_what_was_measured_along_the_way(desk, surface):
     on.show(surface, 40)
     (found,) = [r for r in surface.probe("connectivity") if r.step == 40]
     assert curves(on)["as trained"] == pytest.approx(found.loss.astype(float))
-    assert [box.currentText() for box in on.view._boxes] == ["SGD", "Momentum"]
-    assert on.view._boxes[0].count() == 7  # two lanes of one run, one of five
+    assert [box.currentText() for box in on.view._row.boxes] == ["SGD", "Momentum"]
+    assert on.view._row.boxes[0].count() == 7  # two lanes of one run, one of five
     assert "step 40" in on.said
     assert not on.view._metric.isVisible()
     assert list(curves(on)) == ["as trained"]  # a surface has no units to match
@@ -107,8 +112,8 @@ def test_choosing_two_runs_asks_for_their_line(desk, surface, qtbot):
     choose(on, ("adam", 1), ("adam", 4))
     assert on.bridge.posts == []  # not before the choice has settled
     qtbot.waitUntil(lambda: len(on.bridge.posts) == 1, timeout=10 * SETTLE_MS)
-    options = {"name": "connectivity", "step": 33, "runs": (("adam", 1), ("adam", 4))}
-    assert on.bridge.posts == [("ask", "probe", ("probe", "connectivity"), options)]
+    options = {"kind": "line", "ends": (("adam", 1, 33), ("adam", 4, 33))}
+    assert on.bridge.posts == [("ask", "join", ("join", "connectivity"), options)]
 
 
 def test_moving_the_cursor_asks_for_nothing(desk, surface, qtbot):
@@ -159,10 +164,10 @@ def test_says_how_to_get_one(desk, bare):
     on = desk(Connectivity)
     on.show(bare)
     assert "choose them above" in on.view._plot._note.text()
-    assert [box.currentText() for box in on.view._boxes] == ["SGD #1", "SGD #2"]
+    assert [box.currentText() for box in on.view._row.boxes] == ["SGD #1", "SGD #2"]
     on.view._asking._button.click()
-    options = {"name": "connectivity", "step": 0, "runs": (("sgd", 0), ("sgd", 1))}
-    assert on.bridge.posts == [("ask", "probe", ("probe", "connectivity"), options)]
+    options = {"kind": "line", "ends": (("sgd", 0, 0), ("sgd", 1, 0))}
+    assert on.bridge.posts == [("ask", "join", ("join", "connectivity"), options)]
 
 
 def test_lanes_that_come_and_go(desk, surface, bare):
@@ -170,9 +175,9 @@ def test_lanes_that_come_and_go(desk, surface, bare):
     on.show(surface)
     choose(on, ("adam", 3), ("sgd", 0))
     on.show(bare)
-    assert on.view._boxes[0].count() == 2
+    assert on.view._row.boxes[0].count() == 2
     on.show(surface)
-    assert on.view._boxes[0].count() == 7
+    assert on.view._row.boxes[0].count() == 7
 
 
 def test_diverged_ends_do_not_break_it(desk, diverging, made, result):
@@ -199,8 +204,8 @@ def test_many_runs_are_listed_up_to_a_point(desk):
     many = lab.run(lab.Experiment("booth", lanes=lanes, steps=1))
     on = desk(Connectivity)
     on.show(many)
-    assert on.view._boxes[0].count() == 400
-    assert {lane for lane, _ in on.view._places} == {"sgd", "adam"}
+    assert on.view._row.boxes[0].count() == 400
+    assert {lane for lane, _ in on.view._row.places} == {"sgd", "adam"}
 
 
 def test_readings(desk, network):
@@ -239,10 +244,10 @@ def test_the_whole_way(dressed, qtbot):
     bridge.start()
     experiment = lab.Experiment("himmelblau", lanes=[lab.Lane("adam", lr=0.1, runs=3)], steps=9)
     bridge.post("open", experiment, 1, None, 9)
-    qtbot.waitUntil(lambda: len(view._places) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(view._row.places) == 3, timeout=10_000)
     state.cursor = 9
-    view._boxes[0].setCurrentIndex(2)
-    view._boxes[0].activated.emit(2)
+    view._row.boxes[0].setCurrentIndex(2)
+    view._row.boxes[0].activated.emit(2)
     qtbot.waitUntil(lambda: len(view._plot._curves) == 1, timeout=10_000)
     theta = bridge.frame.recording.theta("adam")[9]
     problem = lab.problem("himmelblau")
@@ -255,3 +260,138 @@ def test_the_whole_way(dressed, qtbot):
 
 def test_nothing_is_left_of_it(survivors, surface):
     assert survivors(Connectivity, surface) == []
+
+
+@pytest.fixture(scope="module")
+def joined_session():
+    """A branch, and what lies between it and its trunk in every way."""
+    lanes = [
+        lab.Lane("sgd", lr=0.3, name="trunk"),
+        lab.Lane("sgd", lr=0.3, name="branch", branch_of="trunk", branch_step=5, stream=1),
+    ]
+    problem = lab.problem("moons_mlp", samples=60, widths=(6,), batch_size=8)
+    session = Session(lab.Experiment(problem, lanes=lanes, steps=20))
+    session.run()
+    ends = (("trunk", 0, 20), ("branch", 0, 20))
+    for kind, more in (("line", {}), ("layers", {}), ("curve", {"steps": 20}), ("ridge", {})):
+        small = {"points": 9} if kind != "line" else {}
+        session.ask(requests.make(session, "join", {"kind": kind, "ends": ends, **more, **small}))
+        session.jobs.work()
+    held = (("trunk", 0, 8), ("trunk", 0, 20))
+    session.ask(requests.make(session, "join", {"kind": "line", "ends": held}))
+    session.jobs.work()
+    assert len(session.recording.results) == 5
+    return session.recording
+
+
+def switch(desk, mode, recording, **frame) -> None:
+    desk.view._modes.setCurrentText(mode)
+    desk.view._modes.textActivated.emit(mode)
+    desk.show(recording, **frame)
+
+
+def result_of(recording, name):
+    return next(result for result in recording.results if result.name == name)
+
+
+def test_layers_are_bars_with_a_line_for_all_up_to_each(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    switch(on, "layers", joined_session)
+    found = result_of(joined_session, "layer_paths")
+    (word, _, alone, together), (other, *_) = on.view._layers._kinds
+    assert (word, other) == ("as trained", "matched")
+    np.testing.assert_allclose(alone, found.barrier)
+    np.testing.assert_allclose(together, found.upto_barrier)
+    on.view._layers.pointed.emit(1.2, 0.1)
+    assert "layer 2" in on.view._layers._reading.text()
+    assert "evaluations" in on.said
+
+
+def test_a_trained_curve_beside_the_line(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    switch(on, "curve", joined_session)
+    found = result_of(joined_session, "curve_path")
+    assert list(curves(on)) == ["straight line", "trained curve"]
+    assert curves(on)["trained curve"] == pytest.approx(found.loss.astype(float))
+    assert "20 training steps" in on.said
+    on.view._metric.click()
+    on.show(joined_session)
+    assert curves(on)["straight line"] == pytest.approx(found.line_accuracy.astype(float))
+
+
+def test_a_curve_is_seen_while_it_is_trained_and_can_be_given_up(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    so_far = SimpleNamespace(
+        t=np.linspace(0, 1, 5), loss=np.array([1.0, 3, 2, 3, 1]), metrics={}, barrier=2.0
+    )
+    running = {
+        "job": JobState("curve_path", "", 0.3, 1),
+        "partials": {("join", "curve_path"): Partial(0.3, so_far)},
+    }
+    switch(on, "curve", joined_session, cursor=20, **running)
+    assert curves(on) == {"trained curve": pytest.approx(so_far.loss)}
+    assert on.view._cancel.isVisible()
+    on.view._cancel.click()
+    assert on.bridge.posts[-1] == ("cancel", ("join", "curve_path"))
+
+
+def test_the_ridge_has_both_paths_and_says_how_far_they_are_off(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    switch(on, "ridge", joined_session)
+    found = result_of(joined_session, "ridge")
+    assert [path[0] for path in on.view._ridge._paths] == ["trunk", "branch"]
+    assert f"off-plane up to {found.off_plane:.3g}"[:19] in on.said
+    assert "parted at step 5" in on.view._ridge._drawing._looks["text", "base"][0]
+    x, y = found.path_a[-1]
+    on.view._ridge.pointed.emit(float(x), float(y))
+    assert "trunk, step 20: off the plane by" in on.view._ridge._reading.text()
+
+
+def test_a_ridge_is_asked_for_with_the_button_alone(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    switch(on, "ridge", joined_session, cursor=12)
+    assert not on.view._settling.isActive()
+    assert "measure" in on.view._ridge._note.text()
+    on.view._asking._button.click()
+    options = {"kind": "ridge", "ends": (("trunk", 0, 12), ("branch", 0, 12))}
+    assert on.bridge.posts == [("ask", "join", ("join", "ridge"), options)]
+
+
+def test_an_end_is_held_at_its_step(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session, 8)
+    choose(on, ("trunk", 0), ("trunk", 0))
+    on.view._row.holds[0].click()
+    on.show(joined_session, 20)
+    assert on.view._row.holds[0].text() == "@ 8"
+    assert on.view._row.held == (8, None)
+    found = next(r for r in joined_session.results if r.info.get("step_a") == 8)
+    assert curves(on)["as trained"] == pytest.approx(found.loss.astype(float))
+    assert on.view._plot.titles["bottom"] == "from trunk, step 8 to trunk, step 20"
+    assert "held ends" in on.said
+    on.show(joined_session, 15)  # nothing was measured between 8 and 15
+    assert on.view.wish() == {"kind": "line", "ends": (("trunk", 0, 8), ("trunk", 0, 15))}
+    on.view._row.holds[0].click()
+    assert on.view._row.held == (None, None)
+
+
+def test_a_pair_chosen_elsewhere_is_taken_over(desk, surface):
+    on = desk(Connectivity)
+    on.show(surface, 33)
+    on.state.pair = (("adam", 2), ("sgd", 0))
+    on.show(surface, 33)
+    assert on.view._row.pair == (("adam", 2), ("sgd", 0))
+    assert on.view._settling.isActive()
+
+
+def test_second_order_is_told_to_who_points_at_the_line(desk, joined_session):
+    on = desk(Connectivity)
+    on.show(joined_session)
+    on.view._plot.pointed.emit(0.5, 0.1)
+    assert "second-order predictor, from the ends" in on.view._plot._reading.text()
+    assert "angle since step 5" in on.said
