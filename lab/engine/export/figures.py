@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from lab.engine.export import curves, measured, shape
+from lab.engine.export import curves, joined, measured, shape
 from lab.engine.export.basins import basins, newest_map
 from lab.engine.export.files import file_names
 from lab.engine.export.ground import Ground
 from lab.engine.export.inside import inside
 from lab.engine.export.landscape import landscape
 from lab.engine.export.series import series, tracked
+from lab.engine.export.slices import slices
 from lab.engine.export.stability import rates, stability
 from lab.engine.export.style import Style
 from lab.engine.export.sweep import all_swept, sweep
@@ -25,9 +26,11 @@ PANELS = (
     "spectrum",
     "stability",
     "roughness",
+    "slices",
     "topology",
     "critical",
     "connectivity",
+    "barriers",
     "series",
     "sweep",
     "basins",
@@ -81,12 +84,25 @@ def drawings(
                 yield Drawing(f"rates-{key}", figure)
     if "roughness" in panels and "roughness" in there:
         yield Drawing("roughness", measured.roughness(recording, step, style, lanes))
+    if "slices" in panels and "slices" in there:
+        measured_on = {result.lane for result in recording.probe("slices")}
+        for lane, key in file_names(lanes).items():
+            if lane in measured_on:
+                yield Drawing(f"slices-{key}", slices(recording, lane, step, style))
     if "topology" in panels and "topology" in there:
         yield Drawing("topology", shape.topology(recording, step, style))
     if "critical" in panels and "critical_points" in there:
         yield Drawing("critical", shape.critical_points(recording, step, style))
     if "connectivity" in panels and "connectivity" in there:
         yield Drawing("connectivity", measured.connectivity(recording, step, style))
+    if "connectivity" in panels and "layer_paths" in there:
+        yield Drawing("connectivity-layers", joined.layer_barriers(recording, step, style))
+    if "connectivity" in panels and "curve_path" in there:
+        yield Drawing("connectivity-curve", joined.trained_curve(recording, step, style))
+    if "connectivity" in panels and "ridge" in there:
+        yield Drawing("connectivity-ridge", joined.ridge(recording, step, style))
+    if "barriers" in panels and "barriers" in there:
+        yield Drawing("barriers", joined.barriers(recording, step, style))
     if "series" in panels:
         for name in tracked(recording, lanes):
             if _OWN.get(name) not in panels:
