@@ -5,11 +5,15 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
+    QFormLayout,
     QLabel,
     QLineEdit,
+    QMenu,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
+    QWidgetAction,
 )
 
 from lab.engine.messages import Trouble
@@ -60,15 +64,17 @@ class Critical(View):
             "Noise of the starts, which takes turns: in half widths of the window, or in typical "
             "sizes of a parameter",
         )
-        self._search = QToolButton(text="search")
+        self._search = QPushButton("Search")
         self._search.clicked.connect(self._ask)
-        self._stop = QToolButton(text="cancel")
+        self._open = QToolButton(objectName="flat", text="search ▾")
+        self._open.setToolTip("Search around the paths of all runs, up to the cursor")
+        self._open.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._open.setMenu(self._make_menu())
+        self._stop = QToolButton(objectName="flat", text="cancel")
         self._stop.clicked.connect(self._cancel)
-        for button in (self._search, self._stop):
-            button.setStyleSheet(f"padding: 2px 8px; font-size: {CAPTION_POINTS}px;")
+        for button in (self._search, self._open, self._stop):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._said = QLabel(objectName="muted")
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self._plot)
@@ -83,10 +89,8 @@ class Critical(View):
         bridge.refused.connect(self._refused)
 
     def header_widgets(self) -> list[QWidget]:
-        """How to search, how far it is, and what colours tell."""
-        words = [QLabel(word, objectName="muted") for word in ("starts", "noise")]
-        knobs = [words[0], self._starts, words[1], self._noise]
-        return [self._said, *knobs, self._search, self._stop, self._colours]
+        """What asks for a search, or ends it, and what colours tell."""
+        return [self._open, self._stop, self._colours]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -109,15 +113,14 @@ class Critical(View):
         trouble = self._take()
         found = self._found()
         busy = self._asked is not None or bool(self._progress())
-        self._search.setVisible(not busy)
-        self._search.setEnabled(not self.bridge.frame.readonly)
+        self._open.setVisible(not busy)
+        self._open.setEnabled(not self.bridge.frame.readonly)
         self._stop.setVisible(busy)
-        self._said.setText(trouble or self._progress())
-        self._said.setToolTip(trouble)
+        first = trouble or self._progress()
         self._plot.set_note("" if found is not None else EMPTY)
         if found is None:
             self._plot.show_spots((), (), -1, at_once=True)
-            self.said.emit("")
+            self.said.emit(first)
             return
         if found is not self._shown:
             self._shown, jump = found, self._shown is None
@@ -131,7 +134,7 @@ class Critical(View):
             self._plot.set_legend(self._legend(found), "top left")
         standing = not self.bridge.frame.playing and found.step != self.state.cursor
         self._plot.fade(STALE if standing else 1.0)
-        self.said.emit(" · ".join(self._about(found)))
+        self.said.emit(" · ".join(word for word in (first, *self._about(found)) if word))
 
     # -- what there is -------------------------------------------------------------------------
 
@@ -242,8 +245,9 @@ class Critical(View):
             starts = int(self._starts.text())
             noise = [float(word) for word in self._noise.text().split(",") if word.strip()]
         except ValueError:
-            self._said.setText("numbers are needed")
+            self.said.emit("starts: a whole number is needed; noise: numbers with commas between")
             return
+        self._open.menu().hide()
         self._asked = self.recording
         self._old = self.bridge.frame.partials.get(KEY)  # of the search before
         options = {"step": self.state.cursor, "knobs": {"starts": starts, "noise": noise}}
@@ -284,6 +288,19 @@ class Critical(View):
     @Slot()
     def _look_again(self) -> None:
         self.outdated()
+
+    def _make_menu(self) -> QMenu:
+        """The knobs of a search."""
+        menu, form = QMenu(self), QWidget()
+        grid = QFormLayout(form)
+        grid.setContentsMargins(12, 8, 12, 8)
+        for word, line in (("starts", self._starts), ("noise", self._noise)):
+            grid.addRow(QLabel(word, objectName="muted"), line)
+        grid.addRow(self._search)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(form)
+        menu.addAction(action)
+        return menu
 
     def _line(self, text: str, width: int, tip: str) -> QLineEdit:
         line = QLineEdit(text, self)

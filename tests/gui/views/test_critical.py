@@ -85,6 +85,7 @@ def test_a_search_is_asked_for_with_its_knobs(desk, bare):
     on.view._starts.setText("many")
     on.view._search.click()
     assert not on.bridge.posts
+    assert "a whole number is needed" in on.said
     on.view._starts.setText("50")
     on.view._noise.setText("0, 0.5")
     on.view._search.click()
@@ -93,12 +94,12 @@ def test_a_search_is_asked_for_with_its_knobs(desk, bare):
     assert on.bridge.posts == [("ask", "critical_points", key, {"step": 0, "knobs": knobs})]
     on.show(bare, job=JobState("critical_points", "", 0.25, 1))
     assert on.view._stop.isVisibleTo(on.card)
-    assert not on.view._search.isVisibleTo(on.card)
-    assert on.view._said.text() == "computing … 25 %"
+    assert not on.view._open.isVisibleTo(on.card)
+    assert on.said == "computing … 25 %"
     on.view._stop.click()
     assert on.bridge.posts[-1] == ("cancel", key)
     on.show(bare)
-    assert on.view._search.isVisibleTo(on.card)
+    assert on.view._open.isVisibleTo(on.card)
 
 
 def test_what_was_found_so_far_is_shown(desk, searched, bare):
@@ -115,14 +116,14 @@ def test_why_a_search_failed_is_said(desk, bare):
     on.show(bare)
     on.view._search.click()
     on.show(bare, partials={("critical_points",): Partial(1.0, Trouble("too large", ""))})
-    assert on.view._said.text() == "too large"
+    assert on.said == "too large"
     on.view._search.click()
     on.show(bare, partials=on.bridge.frame.partials)  # the engine has not answered yet
     assert on.view._stop.isVisibleTo(on.card)
     command = Command("ask", on.bridge.posts[-1][1:])
     on.bridge.refused.emit(Happened("refused", command, "no"))
     on.show(bare)
-    assert on.view._search.isVisibleTo(on.card)
+    assert on.view._open.isVisibleTo(on.card)
 
 
 def test_takes_the_colours_of_a_theme(desk, autoencoder):
