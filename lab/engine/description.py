@@ -34,6 +34,7 @@ def described(problem: Problem) -> dict[str, Any]:
         "optima": [list(optimum) for optimum in problem.optima],
         "log_scale": problem.log_scale,
         "data": problem.data_text,
+        "norm": problem.norm_text,
         "hessian_trouble": problem.hessian_trouble,
         "trouble": problem.trouble(),
         "unfit": _unfit(problem),

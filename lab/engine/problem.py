@@ -106,6 +106,11 @@ class Problem(Structure, ABC):
         """What data a value is computed from, for the line under a landscape."""
         return ""
 
+    @property
+    def norm_text(self) -> str:
+        """Where batch normalisation has its statistics from; empty where there is none."""
+        return ""
+
     def trouble(self) -> str:
         """What a user should know before trusting the picture, as a sentence; empty for nothing."""
         return ""

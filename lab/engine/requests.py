@@ -356,6 +356,7 @@ def make(session: Session, name: str, options: dict[str, Any]) -> Job:
     """
     makers = {
         "surface": surface,
+        "curvature_map": curvature_map,
         "probe": probe,
         "join": join,
         "basins": basins,

@@ -18,7 +18,7 @@ import torch
 from lab.engine.analysis.base import Progress, Steps, analysis, check_positive
 from lab.engine.analysis.curvature import DENSE_DIM, check_smooth
 from lab.engine.analysis.directions import random_direction
-from lab.engine.analysis.grid import Order, Range, grid_axes, painted
+from lab.engine.analysis.grid import Order, Range, grid_axes, painted, same_grid
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.plane import Plane
 from lab.engine.analysis.sampling import points_in_block, vectors_in_block
@@ -262,11 +262,9 @@ class _Map:
         Raises:
             ValueError: it belongs to another grid, or to other tensors.
         """
-        sides = [(as_tensor(known.x), self._x), (as_tensor(known.y), self._y)]
-        sides += zip(known.plane.tensors(), (self._center, self._basis), strict=True)
-        same = all(one.shape == two.shape and (one.to(two) == two).all() for one, two in sides)
-        if not same or known.tensors != self._tensors:
-            raise ValueError("known: a map on the same plane and grid is needed")
+        self._x, self._y = same_grid(known, self._plane, self._x, self._y)
+        if known.tensors != self._tensors:
+            raise ValueError(f"known: a map of {self._tensors!r} tensors is needed")
         for name in ("largest", "smallest", "error"):
             getattr(self, f"_{name}").copy_(as_tensor(getattr(known, name)))
         self._known.copy_(as_tensor(known.known))

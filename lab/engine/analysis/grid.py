@@ -101,7 +101,9 @@ def on_grid(
     nx, ny = len(x), len(y)
     check_memory(4 * nx * ny * x.element_size(), x.device, f"a grid of {nx} x {ny} points")
     order = Order(nx, ny, x.device)
-    loss, there, others = _begun(known, plane, x, y)
+    if known is not None:
+        x, y = same_grid(known, plane, x, y)
+    loss, there, others = _begun(known, x, y)
     done = int(there.sum())
     near: tuple[torch.Tensor, ...] = ()
     for now in range(order.count):
@@ -172,21 +174,40 @@ def _numbers(
             yield part, (found, {})
 
 
-def _begun(
-    known: LossSurface | None, plane: Plane, x: torch.Tensor, y: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-    """Loss, what is known, and metrics of a grid that is to be filled in.
+def same_grid(
+    known: Any, plane: Plane, x: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The axes of a partial result, if it belongs to a plane and a grid.
+
+    Args:
+        known: with `x`, `y` and `plane`.
+        plane: the plane it should lie on.
+        x: (nx,), the grid it should have, up to rounding.
+        y: (ny,).
 
     Raises:
-        ValueError: what is known belongs to another grid.
+        ValueError: it does not.
     """
+    own = [as_tensor(part).to(x) for part in (known.x, known.y)]
+    near = all(
+        one.shape == two.shape and ((one - two).abs() <= 1e-3 * (two[1] - two[0])).all()
+        for one, two in zip(own, (x, y), strict=True)
+    )
+    pairs = zip(known.plane.tensors(), plane.tensors(), strict=True)
+    if not near or not all(
+        one.shape == two.shape and (one.to(two) == two).all() for one, two in pairs
+    ):
+        raise ValueError("known: a result on the same plane and grid is needed")
+    return own[0], own[1]
+
+
+def _begun(
+    known: LossSurface | None, x: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+    """Loss, what is known, and metrics of a grid that is to be filled in."""
     if known is None:
         loss = x.new_full((len(y), len(x)), torch.nan)
         return loss, torch.zeros_like(loss, dtype=torch.bool), {}
-    sides = [(as_tensor(known.x), x), (as_tensor(known.y), y)]
-    sides += zip(known.plane.tensors(), plane.tensors(), strict=True)
-    if not all(one.shape == two.shape and (one.to(two) == two).all() for one, two in sides):
-        raise ValueError("known: a surface on the same plane and grid is needed")
     loss = as_tensor(known.loss).to(x, copy=True)
     there = as_tensor(known.known).to(x.device, copy=True)
     return loss, there, {k: as_tensor(v).to(x, copy=True) for k, v in known.metrics.items()}

@@ -71,6 +71,11 @@ class NetworkEntry(Network):
         return MIXED if self.norm else ""
 
     @property
+    def norm_text(self) -> str:
+        """See `Problem.norm_text`."""
+        return "training mode, of these samples" if self.norm else ""
+
+    @property
     def data_text(self) -> str:
         """What a value is computed from."""
         norm = "; batch normalisation with the statistics of these samples" if self.norm else ""

@@ -108,6 +108,14 @@ class ModuleNetwork(Network):
         return self._layout
 
     @property
+    def norm_text(self) -> str:
+        """See `Problem.norm_text`."""
+        norms = [m for m in self.module.modules() if isinstance(m, _NORMS)]
+        if not norms:
+            return ""
+        return "training mode, of these samples" if norms[0].training else "evaluation mode, stored"
+
+    @property
     def data_text(self) -> str:
         """What a value is computed from."""
         norms = [m for m in self.module.modules() if isinstance(m, _NORMS)]

@@ -10,10 +10,19 @@ from lab.palette import COLOUR_MAPS
 
 PLANES = {
     "native": "the variables themselves",
-    "random": "random, filter-normalised",
+    "random": "random directions",
     "pca": "principal plane of the paths",
     "points": "through three points",
     "eigen": "top Hessian eigenvectors",
+    "gradient": "gradient and last move",
+}
+# How random directions are scaled, and what biases and norm layers get of them.
+SCALINGS = {
+    ("filter", "zero"): "by filter, biases left out",
+    ("filter", "code"): "by filter, biases copied",
+    ("layer", "zero"): "by layer, biases left out",
+    ("layer", "code"): "by layer, biases copied",
+    ("none", "zero"): "not normalised",
 }
 
 
@@ -35,6 +44,12 @@ class LookBox(Section):
             self.plane.addItem(text, name)
         self.plane.activated.connect(self._choose_plane)
         self.column.addWidget(self.plane)
+        self.scaling = Picker(self)
+        self.scaling.setToolTip("The lengths of random directions (Li et al. 2018: by filter)")
+        for choice, text in SCALINGS.items():
+            self.scaling.addItem(text, choice)
+        self.scaling.activated.connect(self._choose_scaling)
+        self.column.addWidget(self.scaling)
         row = QHBoxLayout()
         self.log = QCheckBox("log scale", self)
         self.log.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -57,6 +72,7 @@ class LookBox(Section):
     def _show_plane(self, plane: str) -> None:
         """Show which plane is chosen; planes that the problem does not have are grey."""
         self.plane.setCurrentIndex(max(0, self.plane.findData(plane)))
+        self.scaling.setVisible(plane == "random")
         recording = self._bridge.frame.recording
         if recording is None:
             return
@@ -75,6 +91,11 @@ class LookBox(Section):
     @Slot(int)
     def _choose_plane(self, row: int) -> None:
         self._state.plane = self.plane.itemData(row)
+
+    @Slot(int)
+    def _choose_scaling(self, row: int) -> None:
+        self._state.bias = list(SCALINGS)[row][1]
+        self._state.scaling = list(SCALINGS)[row][0]
 
     @Slot(bool)
     def _choose_log(self, on: bool) -> None:

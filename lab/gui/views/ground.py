@@ -12,6 +12,14 @@ import numpy as np
 NATIVE_POINTS = 257  # along the longer side of a surface in closed form
 PLANE_POINTS = 51  # along each side of a plane through a network's parameters
 PROFILE_POINTS = 801
+SHORT = {
+    "pca": "random",  # until the paths have an extent
+    "eigen": "top two eigenvectors",
+    "points": "through three points",
+    "gradient": "gradient, last move",
+}
+SCALINGS = {"filter": "by filter", "layer": "by layer", "none": "not normalised"}
+BIASES = {"zero": "biases left out", "code": "biases copied"}
 FIRST_STEPS = 8  # after which a plane of paths is looked for again; then at every doubling
 
 
@@ -64,10 +72,29 @@ class PlaneGround:
     window = None  # what is to be seen at first is the engine's choice: where the paths are
     titles = ("along the first direction", "along the second direction")
 
-    def __init__(self, kind: str, lane: str, run: int, step: int, plane: Any = None):
-        """A plane of a kind, through or around a lane's point at a step."""
+    def __init__(
+        self,
+        kind: str,
+        lane: str,
+        run: int,
+        step: int,
+        plane: Any = None,
+        scaling: str = "filter",
+        bias: str = "zero",
+    ):
+        """A plane of a kind, through or around a lane's point at a step.
+
+        Args:
+            kind: one of the engine's `PLANES`.
+            lane: whose point.
+            run: of which run.
+            step: at which step.
+            plane: the plane itself, once it is known.
+            scaling: of random directions.
+            bias: what biases and norm layers get of them.
+        """
         self.kind, self.step, self.plane = kind, step, plane
-        self._place = {"lane": lane, "run": run, "step": step}
+        self._place = {"lane": lane, "run": run, "step": step, "scaling": scaling, "bias": bias}
 
     def on(self, plane: Any) -> "PlaneGround":
         """The same ground, now that its plane is known."""
@@ -93,8 +120,14 @@ class PlaneGround:
             return "…"
         explained = self.plane.explained
         if explained is None or not np.any(explained):
-            return "random" if self.kind in ("random", "pca") else self.kind
+            return SHORT.get(self.kind, self.kind)
         return f"{self.kind}, {100 * float(np.sum(explained)):.0f} % of the variance"
+
+    @property
+    def scaling(self) -> str:
+        """How long random directions are, in a few words."""
+        scaling, bias = self._place["scaling"], self._place["bias"]
+        return SCALINGS[scaling] + ("" if scaling == "none" else f", {BIASES[bias]}")
 
     def place(self, theta: np.ndarray, loss: np.ndarray) -> np.ndarray:
         """The shadow of points on the plane."""

@@ -1,5 +1,7 @@
 """The picture of a surface: colours, and white contour lines."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pyqtgraph as pg
 from contourpy import LineType, contour_generator
@@ -17,6 +19,7 @@ class HeatMap:
     def __init__(self):
         """Begin empty."""
         self.version = 0  # changes with the picture
+        self.scale = Scale(0.0, 0.0, 1.0)
         self._heights = np.empty((0, 0))
         self._image = QImage()
         self._place = QRectF()
@@ -25,13 +28,13 @@ class HeatMap:
         colour.setAlphaF(CONTOUR_OPACITY)
         self._pen = QPen(colour, 1)
         self._pen.setCosmetic(True)
-        self._table = colour_table("viridis")
+        self.table = colour_table("viridis")
         self._nothing = 0xFF000000
 
     def set_colours(self, colour_map: str, nothing: str) -> None:
         """Colour with viridis, cividis, magma or grey; what is not a number in another colour."""
         red, green, blue = rgb(nothing)
-        self._table = colour_table(colour_map)
+        self.table = colour_table(colour_map)
         self._nothing = 0xFF000000 | red << 16 | green << 8 | blue
         self._colour()
 
@@ -47,7 +50,8 @@ class HeatMap:
             log: whether colours follow the logarithm of the height above the lowest point.
             contours: whether to draw lines, which tell nothing while the surface is coarse.
         """
-        self._heights = heights(loss, log=log)
+        self.scale = Scale.of(loss, log=log)
+        self._heights = self.scale.heights(loss)
         half_x, half_y = float(x[1] - x[0]) / 2, float(y[1] - y[0]) / 2
         low = QPointF(float(x[0]) - half_x, float(y[0]) - half_y)
         self._place = QRectF(low, QPointF(float(x[-1]) + half_x, float(y[-1]) + half_y))
@@ -77,7 +81,7 @@ class HeatMap:
             return
         known = np.isfinite(self._heights)
         shades = np.where(known, self._heights * 255, 0.0).astype(np.uint8)
-        pixels = np.where(known, self._table[shades], np.uint32(self._nothing))
+        pixels = np.where(known, self.table[shades], np.uint32(self._nothing))
         height, width = pixels.shape
         image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         self._image = image.copy()  # it looks at the array, which is about to go
@@ -93,21 +97,50 @@ def colour_table(name: str) -> np.ndarray:
     return 0xFF000000 | red << 16 | green << 8 | blue
 
 
-def heights(loss: np.ndarray, *, log: bool) -> np.ndarray:
-    """Loss values as heights from 0 to 1, NaN where they are not finite.
+class Scale(NamedTuple):
+    """From values to heights between 0 and 1.
 
-    A logarithmic scale measures from just below the lowest value, because a loss may be negative:
-    log(1 + (loss - lowest) / scale) with the scale a small part of the median height.
+    A logarithmic scale measures from the lowest value, because a loss may be negative:
+    log(1 + (value - low) / unit) with the unit a small part of the median height.
+
+    Attributes:
+        low: the value of height 0.
+        unit: of the logarithm; 0 for a linear scale.
+        top: what is height 1: values above low, or their logarithm.
     """
-    loss = np.where(np.isfinite(loss), loss, np.nan).astype(float)
-    if np.isnan(loss).all():
-        return loss
-    above = loss - np.nanmin(loss)
-    if log:
-        scale = max(np.nanmedian(above) * 0.01, np.nanmax(above) * 1e-9, 1e-300)
-        above = np.log1p(above / scale)
-    top = np.nanpercentile(above, 99.5) or np.nanmax(above)
-    return np.clip(above / top, 0, 1) if top > 0 else above
+
+    low: float
+    unit: float
+    top: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, *, log: bool) -> "Scale":
+        """The scale of values; a few that stick out do not stretch it."""
+        known = values[np.isfinite(values)].astype(float)
+        if not len(known):
+            return cls(0.0, 0.0, 1.0)
+        above = known - known.min()
+        unit = max(np.median(above) * 0.01, above.max() * 1e-9, 1e-300) if log else 0.0
+        above = np.log1p(above / unit) if log else above
+        top = np.percentile(above, 99.5) or above.max()
+        return cls(float(known.min()), float(unit), float(top) if top > 0 else 1.0)
+
+    def heights(self, values: np.ndarray) -> np.ndarray:
+        """Heights of values, NaN where they are not finite."""
+        above = np.where(np.isfinite(values), values, np.nan).astype(float) - self.low
+        if self.unit:
+            above = np.log1p(np.maximum(above, 0) / self.unit)
+        return np.clip(above / self.top, 0, 1)
+
+    def value(self, height: float) -> float:
+        """The value of a height."""
+        above = height * self.top
+        return self.low + (self.unit * float(np.expm1(above)) if self.unit else above)
+
+
+def heights(loss: np.ndarray, *, log: bool) -> np.ndarray:
+    """Loss values as heights from 0 to 1, NaN where they are not finite."""
+    return Scale.of(loss, log=log).heights(loss)
 
 
 def contour_path(x: np.ndarray, y: np.ndarray, height: np.ndarray) -> QPainterPath:

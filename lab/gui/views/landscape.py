@@ -13,9 +13,11 @@ from lab.gui.icons import icon
 from lab.gui.state import ViewState
 from lab.gui.views.base import View
 from lab.gui.views.basins import BasinMaps
+from lab.gui.views.colour_bar import ColourBar
 from lab.gui.views.critical_marks import CriticalMarks
 from lab.gui.views.drawing import tinted
 from lab.gui.views.ground import bilinear
+from lab.gui.views.layers import Layers
 from lab.gui.views.paths import MOST, LanePath
 from lab.gui.views.picture import Head, Picture
 from lab.gui.views.plot import Plot
@@ -24,6 +26,7 @@ from lab.gui.views.step_arrows import StepArrows
 from lab.gui.views.strip import Strip
 from lab.gui.views.survey import KEY, Survey
 from lab.gui.views.trails import Line
+from lab.gui.views.underway import UnderWay
 from lab.gui.views.words import short
 from lab.palette import Theme
 
@@ -69,6 +72,12 @@ class Landscape(View):
         self._survey.framed.connect(self._frame)
         self.basins = BasinMaps(bridge, state, self._picture.basins, self._seen, self)
         self.basins.changed.connect(self.outdated)
+        self.layers = Layers(bridge, state, self._survey, self)
+        self.layers.changed.connect(self._look_changed)
+        self._bar = ColourBar(self._plot)
+        self._under_way = UnderWay(self._plot)
+        self._under_way.cancelled.connect(self._cancel)
+        self._under_way.resumed.connect(self._go_on)
         self._paths: dict[str, LanePath] = {}
         self._partial: Any = None  # what was known of the surface when it was looked at last
         self._refined = float("-inf")  # when that was
@@ -79,19 +88,23 @@ class Landscape(View):
         self._plot.scene().sigMouseMoved.connect(self._point)
         self._plot.scene().sigMouseClicked.connect(self._click)
         state.events.plane.connect(self._plane_chosen)
+        state.events.scaling.connect(self._scaling_chosen)
+        state.events.bias.connect(self._scaling_chosen)
         state.events.log_scale.connect(self._look_changed)
         state.events.colour_map.connect(self._look_changed)
         state.events.arrows.connect(self._show_switch)
 
     def header_widgets(self) -> list[QWidget]:
-        """The switch of the arrows, and the menu of the basin map."""
-        return [self._switch, self.basins.button]
+        """What the colours are, the switch of the arrows, and the menu of the basin map."""
+        return [self.layers.button, self._switch, self.basins.button]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         super().set_theme(theme)
         parts = self._plot, self._strip, self._picture, self._starts, self._arrows, self._marks
         for part in parts:
+            part.set_theme(theme)
+        for part in (self._bar, self._under_way):
             part.set_theme(theme)
         self._show_switch(self.state.arrows)
         self._look_changed()
@@ -106,7 +119,10 @@ class Landscape(View):
         if partial is not self._partial and not (is_part and now - self._refined < REFINE):
             self._partial, self._refined = partial, now
         shown = id(self._partial), frame.playing, self._arrows.signature(), self.basins.signature()
-        return recording, cursor, heads, *others, *shown, self._marks.signature()
+        job = self._job()
+        work = None if job is None else round(100 * job.done), self._survey.stopped
+        layers = self.layers.signature(), work
+        return recording, cursor, heads, *others, *shown, self._marks.signature(), *layers
 
     @Slot()
     def reset(self) -> None:
@@ -117,8 +133,10 @@ class Landscape(View):
         """Draw paths and marks at the cursor, and whatever is new of the surface."""
         if self.recording is not self._recording:
             self._begin(self.recording)
-        if self._survey.look():
+        news = self._survey.look(), self.layers.look()
+        if any(news):
             self._show_surface()
+        self._tell_progress()
         self.basins.look(seen=self._survey.ground.exact)
         self._plot.set_legend(self.basins.entries, "bottom left")
         shown = self.lanes()
@@ -178,16 +196,50 @@ class Landscape(View):
 
     def _show_surface(self) -> None:
         """Draw the surface as far as it is known."""
-        surface, done = self._survey.surface, self._survey.done
+        surface = self._survey.surface
         if surface is None:
             return
         if hasattr(surface, "y"):
-            log, loss = self.state.log_scale, surface.painted()
-            self._picture.heat.show(surface.x, surface.y, loss, log=log, contours=done >= 1)
+            layer, heat = self.layers.layer(), self._picture.heat
+            if layer is None:
+                return  # a map is on its way; what was drawn stays
+            full = layer.done >= 1
+            heat.show(layer.x, layer.y, layer.values, log=layer.log, contours=full)
+            ends = tuple(heat.scale.value(height) for height in (0.0, 0.5, 1.0))
+            self._bar.show_scale(layer.title, ends, heat.table)
             self._picture.update()
         else:  # a problem of one variable
+            self._bar.hide()
             self._picture.set_profile(surface.x, surface.loss)
             self._fit_profile(surface.loss)
+
+    def _job(self) -> Any:
+        """The work on the picture that is under way, None for none."""
+        job = self.bridge.frame.job
+        names = ("surface", "curvature_map")
+        return job if job is not None and job.name in names else None
+
+    def _tell_progress(self) -> None:
+        """Say what is computed and how long it lasts, with a way to stop it and to go on."""
+        job = self._job()
+        curved = self.layers.curved and (job is None or job.name == "curvature_map")
+        source = self.layers if curved else self._survey
+        name = "curvature" if curved else "surface"
+        stopped = source.stopped and source.done < 1
+        self._under_way.tell(name, job, source.done, stopped=stopped)
+
+    @Slot()
+    def _cancel(self) -> None:
+        job = self._job()
+        curved = self.layers.curved if job is None else job.name == "curvature_map"
+        (self.layers if curved else self._survey).cancel()
+        self.outdated()
+
+    @Slot()
+    def _go_on(self) -> None:
+        curved = self.layers.curved and self.layers.stopped
+        (self.layers if curved else self._survey).go_on()
+        self.outdated()
 
     def _fit_profile(self, loss: np.ndarray) -> None:
         """Let the plot's height hold the graph, unless it does already."""
@@ -274,16 +326,20 @@ class Landscape(View):
         """What is true about the picture."""
         header, ground = self._recording.header["problem"], self._survey.ground
         facts = [("plane", ground.short)]
+        if ground.kind == "random":
+            facts.append(("scaling", ground.scaling))
         record = self._recording.records.get(self.state.lane)
         theta = record.at("theta", self.state.cursor) if record is not None else None
         if theta is not None and self.state.run < len(theta[1]):
             point = theta[1][self.state.run]
             loss = float(record.at("loss", theta[0])[1][self.state.run])
-            facts.append(("off-plane", short(ground.off(point))))
+            facts.append(("off-plane", self._off_plane(point)))
             facts.append(("loss at cursor", short(loss)))
             if not ground.exact:
                 facts.append(("on the plane", short(self._plane_loss(point))))
-        facts.append(("data", header["data"] or "all"))
+        facts.append(("data", header["data"].partition("; batch norm")[0] or "all"))
+        if header.get("norm"):
+            facts.append(("batch norm", header["norm"]))
         facts.append(("seed", str(self._recording.experiment.seed)))
         if self.basins.text:
             facts.append(("basins", self.basins.text))
@@ -294,6 +350,23 @@ class Landscape(View):
         if header["trouble"]:
             facts.append(("note", header["trouble"]))
         return facts
+
+    def _off_plane(self, point: np.ndarray) -> str:
+        """How far the selected run is off the plane, and between what the runs of all lanes are."""
+        ground = self._survey.ground
+        own = short(ground.off(point))
+        if ground.exact or ground.plane is None:
+            return own
+        rows = [
+            found[1]
+            for _, name in self.lanes()
+            if (found := self.recording.records[name].at("theta", self.state.cursor)) is not None
+        ]
+        every = np.concatenate([ground.plane.off_plane(np.ascontiguousarray(row)) for row in rows])
+        every = every[np.isfinite(every)]
+        if len(every) < 2:
+            return own
+        return f"{own} (all {short(every.min())}–{short(every.max())})"
 
     def _plane_loss(self, point: np.ndarray) -> float:
         """The loss of the plane's picture where a point's shadow falls."""
@@ -315,6 +388,10 @@ class Landscape(View):
         if hasattr(surface, "y"):
             loss = bilinear(surface.x, surface.y, surface.loss, (at.x(), at.y()))
             text += "" if np.isnan(loss) else f"   loss ≈ {loss:.4g}"
+            layer = self.layers.layer() if self.state.layer != "loss" else None
+            if layer is not None:
+                value = bilinear(layer.x, layer.y, layer.values, (at.x(), at.y()))
+                text += "" if np.isnan(value) else f"   {layer.title} ≈ {value:.4g}"
         mark = self._marks.reading(at.x(), at.y())
         text += f"   {mark}" if mark else ""
         self.pointed.emit(text.replace("-", "−"))
@@ -345,6 +422,11 @@ class Landscape(View):
     def _plane_chosen(self, plane: str) -> None:
         ground = self._survey.ground
         if ground is not None and plane != ground.kind:
+            self._new_ground()
+            self.outdated()
+
+    def _scaling_chosen(self, *_: Any) -> None:
+        if self._survey.ground is not None and self.state.plane == "random":
             self._new_ground()
             self.outdated()
 

@@ -24,6 +24,7 @@ class Survey(QObject):
         surface: what is known of the loss there; None before there is anything.
         done: the part of it that is known, 0 to 1.
         trouble: why there is none, empty if there is.
+        stopped: whether the user cancelled it.
     """
 
     framed = Signal(object)  # the window that should be seen now
@@ -39,7 +40,7 @@ class Survey(QObject):
         super().__init__(parent)
         self.ground: NativeGround | PlaneGround | None = None
         self.surface: Any = None
-        self.done, self.trouble = 0.0, ""
+        self.done, self.trouble, self.stopped = 0.0, "", False
         self._bridge, self._state = bridge, state
         self._coming: PlaneGround | None = None  # asked for, while the old ground is still shown
         self._taken: Any = None  # the last partial result that was looked at
@@ -105,6 +106,7 @@ class Survey(QObject):
         self._post(self._coming.request(None))
 
     def _post(self, request: dict[str, Any]) -> None:
+        self.stopped = False
         self._bridge.post("ask", "surface", KEY, request, key=("ask", *KEY))
 
     def _plane_here(self) -> PlaneGround:
@@ -112,7 +114,26 @@ class Survey(QObject):
         recording, state = self._bridge.frame.recording, self._state
         lane = state.lane if state.lane in recording.lanes else next(iter(recording.lanes), "")
         run = state.run if lane == state.lane else 0
-        return PlaneGround(state.plane, lane, run, state.cursor)
+        return PlaneGround(
+            state.plane, lane, run, state.cursor, scaling=state.scaling, bias=state.bias
+        )
+
+    def cancel(self) -> None:
+        """Stop what is on its way; what is known of it stays."""
+        self._bridge.post("cancel", KEY)
+        self._settle.stop()
+        self._coming, self.stopped = None, True
+
+    def go_on(self) -> None:
+        """Go on from what is known, or begin again where nothing is."""
+        self.stopped = False
+        surface = self.surface
+        if surface is None or self.done == 1 or not hasattr(surface, "y"):
+            self._asked = None
+            self._ask()
+            return
+        request = self.ground.request(_ends(surface))
+        self._post({**request, "known": surface} if "on" in request else request)
 
     # -- taking --------------------------------------------------------------------------------
 

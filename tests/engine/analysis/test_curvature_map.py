@@ -96,7 +96,7 @@ def test_a_map_goes_on_from_what_is_known():
     assert np.isfinite(known.painted()).all()
     with pytest.raises(ValueError, match="the same plane and grid"):
         analysis.curvature_map(MOONS, None, plane, points=5, known=known)
-    with pytest.raises(ValueError, match="the same plane and grid"):
+    with pytest.raises(ValueError, match="a map of 'weights' tensors"):
         analysis.curvature_map(MOONS, None, plane, points=7, tensors="weights", known=known)
 
 
