@@ -28,7 +28,7 @@ from lab.engine.analysis.ritz import Criterion
 from lab.engine.problem import Problem
 from lab.engine.userarrays import as_tensor
 
-_FEW = 3  # products in which an eigenvector that has moved a little is found again
+_FEW = 8  # products in which an eigenvector that has moved a little is found again
 
 
 @dataclass(frozen=True)
