@@ -76,13 +76,18 @@ class BarsPlot(Plot):
 
     def _draw(self, drawing: Drawing, right: float) -> None:
         width = BROAD if len(self._bars) <= MANY else THIN
-        for row, bar in enumerate(self._bars):
-            colour = self.colours()[bar.hole]
-            begin = float(self._at(np.float64(bar.birth)))
-            end = float(self._at(np.float64(bar.death))) if np.isfinite(bar.death) else right
-            drawing.line((bar.hole, row), [begin, end], [row, row], colour, width=width)
-            if not np.isfinite(bar.death):
-                drawing.text(("never", row), "∞", right, row, colour, (1, 1))
+        for hole, colour in zip((False, True), self.colours(), strict=True):
+            ends = []
+            for row, bar in enumerate(self._bars):
+                if bar.hole == hole:
+                    begin, end = (float(self._at(np.float64(v))) for v in bar[:2])
+                    never = not np.isfinite(bar.death)
+                    ends += [(begin, row), (right if never else end, row), (np.nan, np.nan)]
+                    if never:
+                        drawing.text(("never", row), "∞", right, row, colour, (1, 1))
+            if ends:
+                x, y = np.array(ends).T
+                drawing.line(hole, x, y, colour, width=width)
 
     @Slot(float, float)
     def _read(self, x: float, y: float) -> None:

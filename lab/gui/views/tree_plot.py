@@ -73,14 +73,16 @@ class TreePlot(Plot):
     def _draw(self, drawing: Drawing) -> None:
         width = 1.6 if len(self._branches) <= MANY else 1.0
         spots = []
+        lines: dict[str, list[tuple[float, float]]] = {}  # one of each colour, with gaps
         for branch in self._branches:
             colour = basin(branch.row)
             low, high = (float(self._up(np.float64(v))) for v in (branch.low, branch.high))
-            drawing.line(("up", branch.row), [branch.x] * 2, [low, high], colour, width=width)
-            if np.isfinite(branch.elder):
-                ends = [branch.x, branch.elder]
-                drawing.line(("over", branch.row), ends, [high] * 2, colour, width=width)
+            corners = [(branch.x, low), (branch.x, high), (branch.elder, high), (np.nan, np.nan)]
+            lines.setdefault(colour, []).extend(corners)
             spots.append((branch.x, low, colour))
+        for colour, corners in lines.items():
+            x, y = np.array(corners).T
+            drawing.line(colour, x, y, colour, width=width)
         drawing.dots("leaves", spots, 8 if len(self._branches) <= MANY else 5)
 
     def nearest(self, x: float, y: float) -> Branch | None:

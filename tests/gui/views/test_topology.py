@@ -9,7 +9,7 @@ import lab
 from lab.engine.messages import Partial, Trouble
 from lab.gui.views.asking import STALE
 from lab.gui.views.topology import MODES, Topology
-from lab.palette import DARK, LIGHT
+from lab.palette import DARK, LIGHT, basin
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def test_the_tree_has_a_line_for_each_basin(desk, measured):
     on.show(measured, 20)
     (found, *_) = measured.probe("topology")
     lines = items(on.view._tree._drawing, "line")
-    tops = {key[1]: line.getData()[1] for key, line in lines.items() if key[0] == "up"}
     for row, (birth, death) in enumerate(zip(found.birth, found.death, strict=True)):
-        assert tops[row][0] == pytest.approx(birth)
+        x, y = lines[basin(row)].getData()
+        assert y[0] == pytest.approx(birth)
         if np.isfinite(death):
-            assert tops[row][1] == pytest.approx(death)
-    assert sum(key[0] == "over" for key in lines) == 3
+            assert y[1:3] == pytest.approx([death] * 2)
+            assert x[2] == lines[basin(found.elder[row])].getData()[0][0]
     assert "4 basins" in on.said
     assert "mean depth 61" in on.said
     assert "coarse, 65 × 65 points" in on.said
@@ -51,6 +51,9 @@ def test_the_bars_are_basins_and_holes_in_two_colours(desk, measured):
     bars = on.view._bars._bars
     assert [bar.hole for bar in bars] == [False] * 4 + [True]
     assert bars[4][:2] == pytest.approx(found.holes[0])
+    x, y = items(on.view._bars._drawing, "line")[True].getData()
+    assert x[:2] == pytest.approx(found.holes[0])
+    assert set(y[:2]) == {4}
     assert on.has(DARK.lanes[0])
     on.view._bars._read(50.0, 0.0)
     assert "never" in on.view._bars._reading.text()
@@ -113,6 +116,19 @@ def test_follows_the_surface_of_the_landscape(desk, network):
     on.show(network, 20, partials=trouble)
     assert on.view._note._note.text() == "no such luck"
     assert len(on.bridge.posts) == 1  # what failed is not asked for again by itself
+
+
+def test_of_a_recording_that_cannot_go_on_the_surface_on_record_is_asked_for(desk, bare, result):
+    on = desk(Topology)
+    on.show(bare, readonly=True)
+    assert not on.bridge.posts
+    kept = lab.Recording(bare.experiment, bare.header)
+    kept.records = bare.records
+    kept.results = [result("surface", "sgd", 0)]
+    on.show(kept, readonly=True)
+    ((command, name, _, options),) = on.bridge.posts
+    assert (command, name) == ("ask", "topology")
+    assert "surface" not in options
 
 
 def test_what_was_measured_elsewhere_fades(desk, measured):
