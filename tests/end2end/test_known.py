@@ -109,7 +109,7 @@ def edge_of_stability(recording):
         found = [r for r in recording.probe("stability") if r.lane == lane]
         assert [r.limit for r in found] == pytest.approx([limit] * len(found))
         ratio = np.array([r.ratio for r in found])
-        assert (ratio == pytest.approx([r.lambda_max / limit for r in found])).all()
+        assert ratio == pytest.approx([r.lambda_max / limit for r in found])
         if lane == "η = 0.3":
             assert ratio.max() < 0.5
             assert (np.diff(ratio[5:]) > 0).all()  # it sharpens, and never comes near
@@ -122,7 +122,43 @@ def edge_of_stability(recording):
         assert (np.diff(loss[300:]) > 0).any() == (lane != "η = 0.3")  # at the edge it goes up, too
 
 
+def hidden_symmetry(recording):
+    """The functional dimensions of the reference networks; descent frees one of them only."""
+    known = {"generic": 13, "dead unit": 10, "always on": 12, "doubled unit": 10}
+    known["unit without effect"] = 11
+    for lane, rank in known.items():
+        found = [r for r in recording.probe("functional_dimension") if r.lane == lane]
+        freed = 13 if lane == "unit without effect" else rank
+        assert [r.rank for r in found] == [rank, freed, freed]
+        assert {r.bound for r in found} == {13}
+        assert min(r.gap for r in found) > 1e6
+
+
+def lazy_rich(recording):
+    """Kernel regression with the kernel at the start foretells losses and movement."""
+    problem = lab.problem("grokking", alpha=1000.0)
+    start = torch.tensor(recording.theta("sgd")[0])
+    inputs, targets = problem.dataset.on(start)
+    jacobian = torch.func.jacrev(lambda x: problem.outputs(x[None], inputs)[0, :, 0])(start[0])
+    values, vectors = torch.linalg.eigh(jacobian @ jacobian.T)
+    begin = vectors.T @ targets[:, 0]  # what is to be learned: outputs begin at 0
+    found = recording.probe("evaluation")
+    left = (1 - 2 * 2e-4 / 100 * values)[None] ** torch.tensor([[r.step] for r in found])
+    foretold = (left * begin).square().mean(1)
+    np.testing.assert_allclose([r.arrays["loss"][0] for r in found], foretold, rtol=0.02)
+    assert found[-1].arrays["test_loss"][0] > 2 * foretold[-1]
+    learned = (1 - left[-1]) * begin
+    moved = (learned.square() / values).sum().sqrt() / start.norm()
+    first, *_, last = recording.probe("lazy_rich")
+    assert last.movement == pytest.approx(float(moved), rel=0.02)
+    assert first.movement == 0
+    assert last.drift < 1e-6
+    assert last.alignment == pytest.approx(first.alignment, rel=0.01)
+
+
 ANSWERS = {
+    "hidden-symmetry": hidden_symmetry,
+    "lazy-rich": lazy_rich,
     "edge-of-stability": edge_of_stability,
     "autoencoder": autoencoder,
     "deep-galerkin": deep_galerkin,

@@ -17,6 +17,7 @@ CADENCE = "Steps from one measurement to the next"
 CADENCE_WIDTH, COST_WIDTH, MORE_WIDTH = 46, 38, 20  # pixels
 GAP = 4
 INDENT = 22  # of knobs: as far as a tick box
+HEIGHT = 22
 
 
 class ProbeRow(QWidget):
@@ -59,6 +60,7 @@ class ProbeRow(QWidget):
         self.label.setText(entry.title)
         row.addWidget(self.box)
         row.addWidget(self.label, 1)
+        self.label.setMinimumHeight(HEIGHT)
         self.cadence = TypedLine(self, number=True, size=CAPTION_POINTS)
         self.cadence.show_text(str(ProbePlan.every))
         self.cadence.setFixedWidth(CADENCE_WIDTH)
@@ -68,7 +70,8 @@ class ProbeRow(QWidget):
         self.cost.setFixedWidth(COST_WIDTH)
         self.cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.cost.setToolTip("Share of the engine's time")
-        self.measure = QToolButton(self, objectName="flat", text="measure")
+        self.measure = QToolButton(self, text="measure")
+        self.measure.setStyleSheet(f"padding: 1px 7px; font-size: {CAPTION_POINTS}px;")
         self.measure.setToolTip("Measure at the step where the cursor stands: this takes a while")
         self.measure.clicked.connect(self._ask)
         self.more = QToolButton(self, objectName="flat", text="…")
@@ -80,10 +83,10 @@ class ProbeRow(QWidget):
             button.setCursor(Qt.CursorShape.PointingHandCursor)
         for part in (self.measure, self.cadence, self.cost, self.more):
             row.addWidget(part)
-        if self.by_hand:
-            keep = self.box.sizePolicy()
+        for part in (self.box, self.more):  # so that the columns stay in line
+            keep = part.sizePolicy()
             keep.setRetainSizeWhenHidden(True)
-            self.box.setSizePolicy(keep)
+            part.setSizePolicy(keep)
         self.show_plan(None, entry.error)
 
     def show_plan(self, plan: ProbePlan | None, reason: str) -> None:
@@ -94,7 +97,7 @@ class ProbeRow(QWidget):
             reason: why it cannot be; empty if it can.
         """
         self._planned, self._reason = plan is not None, reason
-        fit, seen = not reason, plan is not None or self.by_hand
+        fit = not reason
         tip = reason or self.entry.summary
         for part in (self.box, self.label):
             part.setEnabled(fit)
@@ -102,10 +105,10 @@ class ProbeRow(QWidget):
         self.box.setChecked(plan is not None)
         self.box.setVisible(not self.by_hand or plan is not None)
         self.cadence.setVisible(plan is not None)
-        self.cost.setVisible(seen)
+        self.cost.setVisible(plan is not None or bool(self.cost.text()))
         self.measure.setVisible(self.by_hand and plan is None)
         self.measure.setEnabled(fit)
-        self.more.setVisible(bool(self.entry.knobs) and fit and seen)
+        self.more.setVisible(bool(self.entry.knobs) and fit and (self._planned or self.by_hand))
         if not self.more.isVisibleTo(self) and self.more.isChecked():
             self.more.setChecked(False)
         self.more.setToolTip(f"The knobs of {self.entry.title}")
@@ -127,6 +130,7 @@ class ProbeRow(QWidget):
         text = f"{100 * done:.0f} %" if self._busy else text
         if self.cost.text() != text:
             self.cost.setText(text)
+            self.cost.setVisible(self._planned or bool(text))
         word = "cancel" if self._busy else "measure"
         if self.measure.text() != word:
             self.measure.setText(word)
