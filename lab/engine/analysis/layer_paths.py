@@ -1,5 +1,6 @@
 """The line between two networks taken one layer at a time."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,14 +66,13 @@ def layer_paths(problem: Problem, a: Any, b: Any, points: int = 3) -> Steps[Laye
     if check_count("points", points, 3) % 2 == 0:
         raise ValueError(f"points = {points}: an odd number is needed, such as {points + 1}")
     layers = layers_of(problem.layout)
-    masks = _masks(problem.layout, layers, ends)
     t = torch.linspace(0, 1, points, dtype=torch.float64).to(ends)
-    wanted = list(_wanted(masks, t))
-    values = torch.empty(len(wanted) + 2, dtype=ends.dtype, device=ends.device)
+    wanted = [(0, (), 0.0), (1, (), 0.0), *_wanted(layers, t)]  # both ends as they are, first
+    values = torch.empty(len(wanted), dtype=ends.dtype, device=ends.device)
     block = max(1, points_in_block(problem, ends) // 4)
 
     def work(part: slice) -> torch.Tensor:
-        rows = [_mixed(ends, *one) for one in [(0, None, 0.0), (1, None, 0.0), *wanted][part]]
+        rows = [_mixed(problem.layout, ends, *one) for one in wanted[part]]
         return values_at(problem, torch.stack(rows))
 
     for part, found in in_blocks(work, len(values), block):
@@ -105,30 +105,25 @@ def layers_of(layout: Layout) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in layers)
 
 
-def _masks(
-    layout: Layout, layers: tuple[tuple[str, ...], ...], like: torch.Tensor
-) -> list[list[torch.Tensor]]:
-    """Where each layer lies (dim,), as 0 and 1; then the same for all layers up to each."""
-    single = like.new_zeros(len(layers), layout.dim)
-    for row, names in zip(single, layers, strict=True):
-        for name in names:
-            row[layout.slices[name]] = 1
-    return [list(single), list(single.cumsum(dim=0))]
-
-
 def _wanted(
-    masks: list[list[torch.Tensor]], t: torch.Tensor
-) -> Iterator[tuple[int, torch.Tensor, float]]:
-    """All networks in order: alone or together, layer, within a or b, t."""
-    for kind in masks:
-        for mask in kind:
+    layers: tuple[tuple[str, ...], ...], t: torch.Tensor
+) -> Iterator[tuple[int, tuple[str, ...], float]]:
+    """All networks in order: one layer or all up to it, layer, within a or b, t."""
+    for together in (False, True):
+        for last in range(len(layers)):
+            moving = layers[: last + 1] if together else layers[last : last + 1]
+            names = tuple(itertools.chain(*moving))
             for base in (0, 1):
                 for value in t.tolist():
-                    yield base, mask, value
+                    yield base, names, value
 
 
-def _mixed(ends: torch.Tensor, base: int, mask: torch.Tensor | None, t: float) -> torch.Tensor:
-    """One of the ends (dim,), with the masked part at t on the line between both."""
-    if mask is None:
-        return ends[base]
-    return torch.where(mask > 0, (1 - t) * ends[0] + t * ends[1], ends[base])
+def _mixed(
+    layout: Layout, ends: torch.Tensor, base: int, names: tuple[str, ...], t: float
+) -> torch.Tensor:
+    """One of the ends (dim,), with these tensors at t on the line between both."""
+    point = ends[base].clone()
+    for name in names:
+        part = layout.slices[name]
+        point[part] = (1 - t) * ends[0, part] + t * ends[1, part]
+    return point

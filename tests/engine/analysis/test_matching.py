@@ -36,6 +36,24 @@ def test_weight_matching_of_the_reference_networks(digits, pair, numbers):
     assert path.barrier == pytest.approx(numbers["R2_A_barriers_wm_tr_te"][0, 0], rel=1e-9)
 
 
+def test_the_permuted_copy_of_the_reference(digits, pair, numbers):
+    chain, order = Chain.of(digits.layout), torch.as_tensor(numbers["R2_A_self_perms"][0])
+    wanted = numbers["R2_A_self_curve_naive"][:, 0]
+    naive = [
+        chain.permuted(torch.as_tensor(pair[0]), [turn]).numpy()
+        for turn in (order, order.argsort())
+    ]
+    paths = [analysis.linear_path(digits, pair[0], copy) for copy in naive]
+    fits = [np.allclose(path.loss, wanted, rtol=1e-9) for path in paths]
+    assert any(fits)  # one of the two ways to read a permutation
+    copy, path = naive[fits.index(True)], paths[fits.index(True)]
+    assert path.barrier == pytest.approx(0.29105, abs=5e-6)
+    back = analysis.match_permutation(digits, pair[0], copy)
+    aligned = analysis.linear_path(digits, pair[0], back)
+    np.testing.assert_allclose(aligned.loss, numbers["R2_A_self_curve_aligned"][:, 0], rtol=1e-9)
+    assert aligned.barrier < 1e-15
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_permuted_copy_is_put_back(digits, pair, method):
     chain = Chain.of(digits.layout)
