@@ -82,3 +82,25 @@ def test_what_is_no_function_of_one_input():
     theta = problem.start([torch.Generator().manual_seed(0)])[0]
     with pytest.raises(ValueError, match="batch normalisation"):
         analysis.functional_dimension(problem, theta, points=10)
+
+
+@pytest.mark.parametrize("width", [4, 6, 8])
+def test_how_often_random_networks_have_no_hidden_symmetry(numbers, width):
+    """The part of 20 random networks whose rank is at the bound: it falls with depth."""
+    table = numbers["R3_f_cols_width_depth_nparam_bound_mean_min_max_fracAtBound_20inits"]
+    draws, parts = torch.Generator().manual_seed(0), []
+    for _, depth, parameters, bound, mean, *_, wanted in table[table[:, 0] == width][:3]:
+        problem = lab.problem("relu_mlp", inputs=width, widths=(width,) * int(depth), teacher=())
+        assert problem.dim == parameters
+        found = [
+            analysis.functional_dimension(problem, theta, points=20 * problem.dim)
+            for theta in problem.start([draws] * 20)
+        ]
+        assert {one.bound for one in found} == {bound}
+        assert max(one.rank for one in found) <= bound
+        ranks = np.mean([one.rank for one in found])
+        assert ranks == pytest.approx(mean, abs=0.15 * bound)
+        parts.append(np.mean([one.rank == bound for one in found]))
+        assert parts[-1] == pytest.approx(wanted, abs=0.35)  # 20 draws of each
+    assert parts[0] == 1
+    assert parts == sorted(parts, reverse=True)
