@@ -156,10 +156,32 @@ def lazy_rich(recording):
     assert last.alignment == pytest.approx(first.alignment, rel=0.01)
 
 
+def sharpness(recording):
+    """The limit between two lanes, and both rises of the loss by their formulas."""
+    c, s = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    turn = np.array([[c, s], [-s, c]])
+    hessian, rho = turn.T @ np.diag([1.0, 20.0]) @ turn, 0.1
+    for lane, ratio in (("below", 0.98), ("above", 1.02), ("small", 0.3)):
+        of_lane = [r for r in recording.results if r.lane == lane]
+        stability = [r for r in of_lane if r.name == "stability"]
+        assert [r.lambda_max for r in stability] == pytest.approx([20.0] * 7, rel=1e-3)
+        assert [r.ratio for r in stability] == pytest.approx([ratio] * 7, rel=1e-3)
+        norm = np.linalg.norm(recording.theta(lane)[[-2, -1], 0] @ turn.T[:, 1:], axis=1)
+        assert (norm[1] > norm[0]) == (ratio > 1)
+        for found in (r for r in of_lane if r.name == "sharpness"):
+            assert found.mean == pytest.approx(rho**2 * 21 / 2, abs=4 * found.mean_error)
+            assert found.mean_error < 0.05 * found.mean
+            slope = hessian @ recording.theta(lane)[found.step, 0]
+            size = np.linalg.norm(slope)
+            bend = slope @ hessian @ slope / size**2
+            assert found.sam == pytest.approx(rho * size + rho**2 * bend / 2, rel=2e-3)
+
+
 ANSWERS = {
     "hidden-symmetry": hidden_symmetry,
     "lazy-rich": lazy_rich,
     "edge-of-stability": edge_of_stability,
+    "sharpness": sharpness,
     "autoencoder": autoencoder,
     "deep-galerkin": deep_galerkin,
     "deep-ritz": deep_ritz,
@@ -228,12 +250,12 @@ def slices_of_a_valley(recording):
     """Every slice is the parabola of its slope and curvature; the eigenvalues are those planted."""
     for found in recording.probe("slices"):
         names = found.names.split("|")
-        middle = recording.scalar(found.lane, "loss")[found.step, 0]
+        middle = float(recording.scalar(found.lane, "loss")[found.step, 0])
         for name, loss, slope, curvature in zip(
             names, found.loss, found.slope, found.curvature, strict=True
         ):
             promised = middle + slope * found.s + curvature * found.s**2 / 2
-            assert loss == pytest.approx(promised, rel=1e-9, abs=1e-9 * loss.max()), name
+            assert loss == pytest.approx(promised, rel=1e-9, abs=1e-9 * float(loss.max())), name
         assert found.curvature[names.index("eigenvector 1")] == pytest.approx(100)
         assert found.curvature[names.index("eigenvector 2")] == pytest.approx(1)
         assert (found.curvature > 1 - 1e-9).all()

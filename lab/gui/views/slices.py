@@ -161,7 +161,8 @@ class Slices(LaneProbing):
             rows.append((dot(self.theme.lane(place)), line, value))
             if np.isfinite(found.curvature[place]):
                 rows.append(("", "&nbsp;curvature", short(float(found.curvature[place]))))
-        self._plot.set_reading(table(rows, f"at distance {short(float(s[at]))}"))
+        where = float(s[at]) if abs(s[at]) > 1e-9 * s[-1] else 0.0  # rounding in the middle
+        self._plot.set_reading(table(rows, f"at distance {short(where)}"))
 
 
 def metric_of(found: Any) -> str:
