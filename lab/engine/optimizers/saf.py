@@ -135,8 +135,8 @@ class SAF(Rule):
 
     @classmethod
     def unfit(cls, problem: Problem) -> str:
-        """Anything but a network that tells classes apart."""
-        if not problem.classes:
+        """Anything but a network that tells the classes of samples apart."""
+        if not (problem.classes and problem.samples):
             return f"{cls.catalogue_name} needs a network whose outputs are scores of classes"
         return ""
 

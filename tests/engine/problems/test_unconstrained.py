@@ -116,3 +116,11 @@ def test_descent_finds_it_from_anywhere():
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="two classes or more"):
         lab.problem("unconstrained_features", counts=(5,))
+
+
+def test_there_are_classes_but_no_samples_with_outputs():
+    problem = lab.problem("unconstrained_features")
+    for kind, names in (("optimizer", ("saf", "kfac")), ("probe", ("lazy_rich",))):
+        for name in names:
+            assert lab.catalogue(kind)[name].factory.unfit(problem)
+    assert not lab.catalogue("probe")["neural_collapse"].factory.unfit(problem)
