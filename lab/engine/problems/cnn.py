@@ -16,8 +16,10 @@ from torch.nn import functional
 
 from lab.engine.catalogue import register
 from lab.engine.layout import Layout
+from lab.engine.problem import Batch, Products
 from lab.engine.problems import datasets
 from lab.engine.problems.activations import ACTIVATIONS, without_graph
+from lab.engine.problems.conv_roperator import ConvolutionLayer, ConvolutionROperator
 from lab.engine.problems.datasets import Dataset
 from lab.engine.problems.dense import NORM_EPSILON, with_units
 from lab.engine.problems.entries import (
@@ -103,6 +105,24 @@ class DigitsCNN(NetworkEntry):
             return self._forward(theta, inputs)
         blocks = inputs.split(_SAMPLE_BLOCK, dim=-2)
         return torch.cat([self._forward(theta, block) for block in blocks], dim=1)
+
+    def products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """See `Problem.products`; written out for one point on a CPU, samples in blocks.
+
+        Batch normalisation mixes the blocks, so it goes by the graph.
+        """
+        if self.norm or len(theta) > 1 or theta.device.type != "cpu":
+            return super().products(theta, batch)
+        inputs, targets = self._data(theta, batch)
+        layers = [
+            ConvolutionLayer(layer.weight, layer.bias, self.skip and depth > 0)
+            for depth, layer in enumerate(self._network[1])
+        ]
+        images = inputs.reshape(-1, 1, SIDE, SIDE)
+        targets = targets if batch is None else targets[0]
+        activation = ACTIVATIONS[self.activation]
+        network = (layers, activation, self.layout)
+        return ConvolutionROperator(*network, theta[0], self.criterion, images, targets)
 
     def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
         """What each convolution gives on all data: theta (runs, dim) -> (runs, N, units, 8, 8)."""

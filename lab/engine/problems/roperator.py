@@ -65,7 +65,7 @@ class ROperator:
             affine = _times(self._parts[layer.weight], state)
             if layer.bias:
                 affine = affine + self._parts[layer.bias][..., None]
-            values, slope, bend = _activated(layer.activation, affine)
+            values, slope, bend = activated(layer.activation, affine)
             after = values + with_units(state, values.shape[1]) if layer.skip else values
             passed.append((layer, state, slope, bend))
             state = after
@@ -199,7 +199,7 @@ class ROperator:
         return self._layout.join(found)
 
 
-def _activated(
+def activated(
     activation: Activation | None, sums: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """An elementwise function's values and first two derivatives; None for 1 and for 0."""
