@@ -133,3 +133,16 @@ def _knobs(spec: Any, step: int, run: int) -> dict[str, Any]:
     if scheduled:
         now |= {**scheduled, "lr": now["lr"] * scheduled["lr"]}
     return now
+
+
+def is_of_hessian(found: Any) -> bool:
+    """Whether a result of the probe `hessian_spectrum` is of the whole Hessian.
+
+    It may also be of another matrix, or of one layer's block: those have no limit of this kind.
+    """
+    return kind_of(found) == ("hessian", "")
+
+
+def kind_of(found: Any) -> tuple[str, str]:
+    """Of which matrix a result of `hessian_spectrum` is, and the tensor whose block it is."""
+    return found.info.get("operator", "hessian"), found.info.get("layer", "")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lab.engine.limits import GRADIENT_RULES, added_decay, limit
+from lab.engine.limits import GRADIENT_RULES, added_decay, is_of_hessian, limit
 
 
 class SweepCurve(NamedTuple):
@@ -155,6 +155,7 @@ def newest_spectrum(recording: Any, lane: str, step: int, run: int = -1) -> Any:
         if result.name == "hessian_spectrum"
         and result.lane == lane
         and result.step <= step
+        and is_of_hessian(result)
         and result.lambda_max > 0
     ]
     own = [result for result in found if result.run == run]

@@ -189,6 +189,17 @@ def _density(
     )
 
 
+def smoothed_spectrum(
+    values: torch.Tensor, points: int = 1001
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """All eigenvalues (n,) as a density: its grid, itself, and the width of the smoothing."""
+    exact = values.cpu().double()
+    rules = Rules(exact[None], torch.full_like(exact, 1 / len(exact))[None])
+    sigma = smoothing(rules, exact[:0], complete=True)
+    grid = grid_for(exact, sigma, points)
+    return grid.to(values), smoothed(grid, rules, sigma)[0].to(values), sigma
+
+
 def _deflated(count: int | None, size: int) -> int:
     """How many eigenvalues are taken out.
 

@@ -13,9 +13,11 @@ from lab.engine.export.inside import inside
 from lab.engine.export.landscape import landscape
 from lab.engine.export.series import series, tracked
 from lab.engine.export.slices import slices
+from lab.engine.export.spectrum import kinds, spectrum
 from lab.engine.export.stability import rates, stability
 from lab.engine.export.style import Style
 from lab.engine.export.sweep import all_swept, sweep
+from lab.engine.limits import is_of_hessian
 from lab.engine.recording import Recording
 
 PANELS = (
@@ -69,13 +71,13 @@ def drawings(
             figure = measured.evaluation(recording, name, step, style, lanes)
             yield Drawing(f"evaluation-{name}", figure)
     if "spectrum" in panels and "hessian_spectrum" in there:
-        with_spectrum = {result.lane for result in recording.probe("hessian_spectrum")}
-        keys = file_names(lanes)
-        for lane in lanes:
-            if lane in with_spectrum:
-                figure = measured.spectrum(recording, lane, step, style)
-                yield Drawing(f"spectrum-{keys[lane]}", figure)
-        yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
+        for lane, key in file_names(lanes).items():
+            for kind in kinds(recording, lane):
+                name = "-".join(["spectrum", key, *file_names([x for x in kind if x]).values()])
+                figure = spectrum(recording, lane, step, style, kind)
+                yield Drawing(name.removesuffix("-hessian"), figure)
+        if any(is_of_hessian(result) for result in recording.probe("hessian_spectrum")):
+            yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
     if "stability" in panels and "stability" in there:
         yield Drawing("stability", stability(recording, step, style, lanes))
         for lane, key in file_names(lanes).items():

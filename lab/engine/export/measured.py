@@ -1,12 +1,11 @@
 """Figures of what was measured along a run: spectrum, roughness, connectivity, evaluation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from lab.engine.export.style import (
     CAPTION,
@@ -19,62 +18,20 @@ from lab.engine.export.style import (
     legend,
     scale_y,
 )
+from lab.engine.limits import is_of_hessian
 from lab.engine.overview import summary
 from lab.engine.recording import Recording, Result
 from lab.palette import BAND_OPACITY, Theme
 
 WIDE, TALL = (7.2, 4.0), (7.2, 5.2)  # inches
 _TOTAL_VARIATIONS = ((0.5, "slope"), (1.0, "bowl"))  # what the mean of T·l is there
-_LOWEST = 1e-5  # of a density's top: below it there is nothing to see
-_LIMIT_REACH = 3.0  # 2/η is shown up to this multiple of the largest eigenvalue
+LIMIT_REACH = 3.0  # 2/η is shown up to this multiple of the largest eigenvalue
 
 
 def at_step(results: Sequence[Result], step: int) -> Result | None:
     """The newest result at or before a step, or else the first one after it."""
     before = [result for result in results if result.step <= step]
     return before[-1] if before else next(iter(results), None)
-
-
-def spectrum(recording: Recording, lane: str, step: int, style: Style) -> Figure:
-    """The Hessian's eigenvalues on a lane: their density where there are many, and 2/η.
-
-    Args:
-        recording: what is drawn.
-        lane: which lane; it must have a `hessian_spectrum`.
-        step: the newest measurement up to here is drawn.
-        style: how it is drawn.
-    """
-    theme = style.colours
-    (drawn,) = drawn_lanes(recording, theme, [lane])
-    results = [r for r in recording.probe("hessian_spectrum") if r.lane == lane]
-    result = at_step(results, step)
-    figure = style.figure(WIDE)
-    axes = figure.add_subplot()
-    values = result.eigenvalues
-    if "grid" in result.arrays:
-        dress(axes, theme, r"eigenvalue $\lambda$", "density")
-        _density(axes, result, drawn.colour)
-    else:
-        dress(axes, theme, r"eigenvalue $\lambda$", "")
-        axes.vlines(values, 0, 1, color=drawn.colour, linewidth=1.8)
-        axes.set(ylim=(0, 1.25), yticks=[])
-        axes.spines["left"].set_visible(False)
-    axes.margins(x=0.05)
-    limit = result.info.get("two_over_lr", math.inf)
-    if limit <= _LIMIT_REACH * max(float(values.max()), 0.0):
-        axes.axvline(limit, color=theme.warning, linewidth=1.2, linestyle="--")
-        place = (limit, 0.97)
-        axes.annotate(
-            r" $2/\eta$",
-            place,
-            xycoords=axes.get_xaxis_transform(),
-            color=theme.warning,
-            fontsize=CAPTION,
-            va="top",
-        )
-    kind = "all of them" if result.exact else f"{len(values)} largest exactly, density estimated"
-    head(axes, theme, "Hessian spectrum", f"{lane}, step {result.step:,}  ·  {kind}")
-    return figure
 
 
 def eigenvalues(
@@ -94,7 +51,7 @@ def eigenvalues(
     dress(axes, theme, "step", r"eigenvalue $\lambda$")
     seen = []
     limits = []
-    for lane, results in _by_lane(recording, "hessian_spectrum", theme, lanes):
+    for lane, results in _by_lane(recording, "hessian_spectrum", theme, lanes, is_of_hessian):
         steps = [r.step for r in results]
         top = [r.lambda_max for r in results]
         bottom = [r.lambda_min for r in results]
@@ -102,7 +59,7 @@ def eigenvalues(
         axes.plot(steps, bottom, color=lane.colour, linewidth=0.8)
         seen += [*top, *bottom]
         limits.append((steps, [r.info.get("two_over_lr", math.nan) for r in results], lane.colour))
-    reach = _LIMIT_REACH * max(seen)
+    reach = LIMIT_REACH * max(seen)
     for steps, limit, colour in limits:
         if min(limit) <= reach:
             axes.plot(steps, limit, color=colour, linewidth=1.2, linestyle="--")
@@ -232,19 +189,6 @@ def connectivity(recording: Recording, step: int, style: Style) -> Figure:
     return figure
 
 
-def _density(axes: Axes, result: Result, colour: str) -> None:
-    """The density as a filled curve in decades, and the eigenvalues known exactly as sticks."""
-    grid, density = result.grid, result.density
-    floor = _LOWEST * float(density.max())
-    axes.fill_between(grid, floor, np.maximum(density, floor), color=colour, alpha=0.35, lw=0)
-    axes.plot(grid, np.maximum(density, floor), color=colour, linewidth=1.0)
-    axes.vlines(result.eigenvalues, floor, 30 * floor, color=colour, linewidth=1.8)
-    axes.set_yscale("log")
-    axes.set_ylim(floor, 3 * float(density.max()))
-    axes.yaxis.set_major_locator(LogLocator(numticks=7))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
 def _barrier(axes: Axes, result: Result, theme: Theme) -> None:
     """An arrow from the mean of the ends to the highest loss between them, with its length."""
     loss, t = result.loss, result.t
@@ -268,10 +212,15 @@ def _barrier(axes: Axes, result: Result, theme: Theme) -> None:
 
 
 def _by_lane(
-    recording: Recording, name: str, theme: Theme, lanes: Sequence[str] | None
+    recording: Recording,
+    name: str,
+    theme: Theme,
+    lanes: Sequence[str] | None,
+    wanted: Callable[[Result], bool] = lambda result: True,
 ) -> list[tuple[DrawnLane, list[Result]]]:
     """The lanes that have results of a measurement, with these; none of runs chosen by hand."""
-    found = [result for result in recording.probe(name) if not result.info.get("chosen")]
+    results = [result for result in recording.probe(name) if wanted(result)]
+    found = [result for result in results if not result.info.get("chosen")]
     paired = [
         (lane, [result for result in found if result.lane == lane.name])
         for lane in drawn_lanes(recording, theme, lanes)

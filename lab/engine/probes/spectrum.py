@@ -10,7 +10,7 @@ import torch
 from lab.engine.analysis.base import Progress, Steps, to_numpy
 from lab.engine.analysis.batch_spectrum import batch_eigenvalues
 from lab.engine.analysis.curvature import top_eigenvalues
-from lab.engine.analysis.density import SpectralDensity, spectral_density
+from lab.engine.analysis.density import SpectralDensity, smoothed_spectrum, spectral_density
 from lab.engine.analysis.index import weight_below_zero
 from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.outliers import widest_gap
@@ -22,6 +22,7 @@ from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
 GRID_POINTS = 500
+FEW = 200  # eigenvalues up to which there is no density: each can be seen
 BATCHES = 8  # mini-batches that are measured beside all data
 LARGEST = 3  # eigenvalues of each
 _WHOLE = 0.6  # of the work is done on all data, roughly, where batches are measured too
@@ -44,7 +45,8 @@ class HessianSpectrum(Probe):
     Arrays: `eigenvalues` and `residuals`, by falling modulus: all of them up to `exact` parameters,
     the first k for more. Then also `grid`, `density`, `error` (its standard error), `low` and
     `high` (its 90 % interval): the density of all eigenvalues, the first k counted exactly, the
-    others by stochastic Lanczos quadrature. With a batch size also `batch_largest` (batches, 3),
+    others by stochastic Lanczos quadrature. Of more than 200 eigenvalues that are all known the
+    density is that of these, without an error. With a batch size also `batch_largest` (batches, 3),
     `batch_smallest`, `full_largest`, `predicted_largest` and `local_largest`, see
     `batch_eigenvalues`.
     """
@@ -110,6 +112,10 @@ class HessianSpectrum(Probe):
             arrays = {"eigenvalues": found.values, "residuals": found.residuals}
             info = {"products": found.products, "converged": found.converged}
             vectors = None if exact else found.vectors
+            if exact and size > FEW and self.probes:
+                grid, density, sigma = smoothed_spectrum(found.values, GRID_POINTS)
+                arrays |= {"grid": grid, "density": density}
+                info["sigma"] = sigma
         else:
             density = yield from spectral_density.steps(
                 problem,

@@ -129,30 +129,53 @@ class SpectrumPlot(Plot):
         found = one.result
         grid = np.asarray(found.grid, dtype=np.float64)
         density = np.asarray(found.density, dtype=np.float64)
-        error = np.nan_to_num(np.asarray(found.error, dtype=np.float64))
         if not np.isfinite(density).any():
             return 0.0, 1.0
         single = 1 / (found.dim * found.sigma * np.sqrt(2 * np.pi))  # height of one eigenvalue
-        floor = np.floor(np.log10(single)) - 1
+        floor = float(np.floor(np.log10(single)) - 1)
         middle = _log(density, floor)
-        ground = np.full_like(grid, floor)
-        drawing.band("area", grid, ground, middle, one.colour, 0.4)
-        drawing.band(
-            "error",
-            grid,
-            _log(density - error, floor),
-            _log(density + error, floor),
-            one.colour,
-            0.25,
-        )
+        drawing.band("area", grid, np.full_like(grid, floor), middle, one.colour, 0.4)
+        if "error" in found.arrays:
+            low, high = (_log(row, floor) for row in _interval(found, density))
+            drawing.band("error", grid, low, high, one.colour, 0.25)
         drawing.line("edge", grid, np.where(middle > floor, middle, np.nan), one.colour)
-        _sticks(
-            drawing, "top", _finite(found.eigenvalues), floor, np.log10(single), self.theme.text
-        )
+        self._draw_known(drawing, found, floor, float(np.log10(single)))
         top = float(np.nanmax(middle, initial=np.log10(single)))
         high = top + 0.12 * (top - floor)
+        if "batch_largest" in found.arrays:
+            high = self._draw_batches(drawing, one, floor, high)
+        if "outliers" in found.info:
+            place = max(self._x_range()[0], 0.0), high
+            drawing.text("outliers", outliers_text(found), *place, self.theme.text, (0, 0))
         self._draw_limit(drawing, "top", one.limit, floor, high)
-        return float(floor), high
+        return floor, high
+
+    def _draw_known(self, drawing: Drawing, found: Any, floor: float, height: float) -> None:
+        """The eigenvalues known exactly, as sticks: those of the bulk muted."""
+        values = _finite(found.eigenvalues)
+        edge = found.info.get("outlier_edge", -np.inf)
+        _sticks(drawing, "top", values[values > edge], floor, height, self.theme.text)
+        if (values <= edge).any():
+            _sticks(drawing, "bulk", values[values <= edge], floor, height, self.theme.muted)
+
+    def _draw_batches(self, drawing: Drawing, one: Row, floor: float, high: float) -> float:
+        """Extremal eigenvalues of mini-batches in a row above, and what is predicted of them."""
+        found, theme = one.result, self.theme
+        row, top = high + 0.08 * (high - floor), high + 0.34 * (high - floor)
+        left, right = self._x_range()
+        ends = [*_finite(found.batch_largest[:, 0]), *_finite(found.batch_smallest)]
+        drawing.line("row", [left, right], [row, row], theme.line)
+        drawing.dots("batches", [(float(x), row, one.colour) for x in ends], 6)
+        for key, at, colour in _foreseen(found, theme):
+            drawing.arrow(key, at, row, colour, up=False)
+        edge = found.info["noise_edge"]
+        if edge > 0.01 * (right - left):  # else it is the line at zero
+            for side in (-edge, edge):
+                at = [side, side]
+                drawing.line(("noise", side), at, [floor, row], theme.muted, dashed=True)
+        words = f"● batches of {found.info['batch_size']}  ▼ predicted"
+        drawing.text("batches", words, right, row, theme.muted, (1, 0))
+        return top
 
     # -- both ------------------------------------------------------------------------------------
 
@@ -198,7 +221,52 @@ class SpectrumPlot(Plot):
             found = self._shown[0].result
             density = float(np.interp(x, found.grid, found.density))
             rows.append(("density at", short(x), short(density)))
+        rows += self._read_batches(x, 0.03 * wide) if rows else []
         self.set_reading(table(rows) if rows else "")
+
+    def _read_batches(self, x: float, near: float) -> list[tuple[str, ...]]:
+        """What is known of mini-batches, where the mouse is near one of their eigenvalues."""
+        found = self._shown[0].result
+        if "batch_largest" not in found.arrays:
+            return []
+        largest, smallest = _finite(found.batch_largest[:, 0]), _finite(found.batch_smallest)
+        both = np.concatenate([largest, smallest])
+        if not len(both) or np.abs(both - x).min() > near:
+            return []
+        info = found.info
+        return [
+            ("batches", f"{short(largest.min())} – {short(largest.max())}", "λmax"),
+            ("predicted, noise alike everywhere", "", short(info["predicted_lambda_max"])),
+            ("predicted along the eigenvectors", "", short(info["local_lambda_max"])),
+            ("edge of the noise", "", f"± {short(info['noise_edge'])}"),
+        ]
+
+
+def outliers_text(found: Any) -> str:
+    """How many eigenvalues stand out, beside the number of classes."""
+    count, classes = found.info["outliers"], found.info.get("classes", 0)
+    words = f"{count} outlier" if count == 1 else f"{count} outliers"
+    return f"{words} · {classes} classes" if classes else words
+
+
+def _interval(found: Any, density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of a density's error band: its 90 % interval, or one standard error."""
+    if "low" in found.arrays:
+        ends = np.asarray(found.low, dtype=np.float64), np.asarray(found.high, dtype=np.float64)
+        return tuple(np.where(np.isfinite(end), end, density) for end in ends)
+    error = np.nan_to_num(np.asarray(found.error, dtype=np.float64))
+    return density - error, density + error
+
+
+def _foreseen(found: Any, theme: Theme) -> list[tuple[str, float, str]]:
+    """Predictions of extremal batch eigenvalues: key, value and colour."""
+    info = found.info
+    known = [
+        ("largest", info["predicted_lambda_max"], theme.muted),
+        ("smallest", info["predicted_lambda_min"], theme.muted),
+        ("local", info["local_lambda_max"], theme.text),
+    ]
+    return [item for item in known if np.isfinite(item[1])]
 
 
 def _sticks(
@@ -213,8 +281,9 @@ def _sticks(
 def _span(result: Any) -> tuple[float, float]:
     """Lowest and highest eigenvalue of a result, and where its density is."""
     values = [_finite(result.eigenvalues)]
-    if "grid" in result.arrays:
-        values.append(_finite(result.grid))
+    for name in ("grid", "batch_largest", "batch_smallest"):
+        if name in result.arrays:
+            values.append(_finite(result.arrays[name]))
     joined = np.concatenate(values)
     return (float(joined.min()), float(joined.max())) if len(joined) else (0.0, 0.0)
 

@@ -5,6 +5,7 @@ from typing import Any
 from PySide6.QtCore import QModelIndex, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from lab.engine.limits import is_of_hessian
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.base import View
@@ -40,7 +41,8 @@ class Numbers(View):
         inside.addWidget(self._table)
         self._ways = Segments(WAYS, _TIPS)
         self._ways.chosen.connect(self._look_again)
-        self._spectra, self._evaluations = Measured("hessian_spectrum"), Measured("evaluation")
+        self._spectra = Measured("hessian_spectrum", wanted=is_of_hessian)
+        self._evaluations = Measured("evaluation")
         self._best: dict[str, tuple[Any, Best]] = {}
         self._table.clicked.connect(self._choose)
 

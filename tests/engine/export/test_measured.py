@@ -3,6 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from lab.engine.export import measured
+from lab.engine.export.spectrum import spectrum
 from lab.engine.export.style import Style
 from lab.engine.recording import Result
 from lab.palette import LIGHT
@@ -28,7 +29,7 @@ def test_the_newest_result_up_to_a_step(network):
 
 
 def test_a_spectrum_shows_every_eigenvalue(valley):
-    figure = measured.spectrum(valley, "Adam", 25, SMALL)
+    figure = spectrum(valley, "Adam", 25, SMALL)
     result = next(r for r in valley.probe("hessian_spectrum") if (r.lane, r.step) == ("Adam", 20))
     drawn = sorted(float(stick[0][0]) for stick in sticks(figure.axes[0]))
     assert drawn == pytest.approx(sorted(result.eigenvalues.tolist()))
@@ -38,7 +39,7 @@ def test_a_spectrum_shows_every_eigenvalue(valley):
 def test_two_over_the_learning_rate_is_drawn_where_it_is_near(valley):
     result = next(r for r in valley.probe("hessian_spectrum") if r.lane == "S/GD")
     assert result.two_over_lr == pytest.approx(2 / 0.0005)
-    axes = measured.spectrum(valley, "S/GD", 0, SMALL).axes[0]
+    axes = spectrum(valley, "S/GD", 0, SMALL).axes[0]
     (line,) = axes.lines
     assert line.get_xdata() == pytest.approx([4000, 4000])
     assert to_hex(line.get_color()) == LIGHT.warning
@@ -51,7 +52,7 @@ def test_two_over_the_learning_rate_is_drawn_where_it_is_near(valley):
     )
     valley.results.append(far)
     try:
-        axes = measured.spectrum(valley, "S/GD", 41, SMALL).axes[0]
+        axes = spectrum(valley, "S/GD", 41, SMALL).axes[0]
     finally:
         valley.results.remove(far)
     assert not len(axes.lines)
@@ -64,7 +65,7 @@ def test_a_density_in_decades_with_its_outliers(network):
     result = Result("hessian_spectrum", "SGD", 13, arrays, {"exact": False})
     network.results.append(result)
     try:
-        axes = measured.spectrum(network, "SGD", 13, SMALL).axes[0]
+        axes = spectrum(network, "SGD", 13, SMALL).axes[0]
     finally:
         network.results.remove(result)
     assert axes.get_yscale() == "log"

@@ -117,6 +117,8 @@ def test_all_eigenvalues_of_more_where_that_is_asked_for(see, measured):
     found, _ = measured(HessianSpectrum(exact=400), problem, see(theta))
     wanted = dense(problem, theta)
     np.testing.assert_allclose(np.sort(found.arrays["eigenvalues"]), wanted, atol=1e-10)
+    assert set(found.arrays) == {"eigenvalues", "residuals", "grid", "density"}
+    assert np.trapezoid(found.arrays["density"], found.arrays["grid"]) == pytest.approx(1, abs=1e-3)
     assert found.info["negative"] == (wanted < -1e-12).sum()
     assert found.info["lambda_min"] == pytest.approx(wanted[0])
     estimate, _ = measured(HessianSpectrum(probes=8, steps=40), problem, see(theta))

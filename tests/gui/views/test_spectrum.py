@@ -86,7 +86,15 @@ def test_density_with_its_error_and_the_largest_as_sticks(desk, network):
     on.show(network, 20)
     (found,) = [r for r in network.probe("hessian_spectrum") if (r.lane, r.step) == ("sgd", 20)]
     assert not found.exact
-    assert sticks(on.view._now)["top"] == pytest.approx(sorted(found.eigenvalues.tolist()))
+    drawn = sticks(on.view._now)
+    assert drawn["top"] + drawn["bulk"] == pytest.approx(
+        sorted(drawn["top"]) + sorted(drawn["bulk"])
+    )
+    both = sorted(drawn["top"] + drawn["bulk"])
+    assert both == pytest.approx(sorted(found.eigenvalues.tolist()))
+    assert len(drawn["top"]) == found.outliers
+    assert f"{found.outliers} outlier" in on.said
+    assert any("2 classes" in word for word in words(on.view._now))
     _, y = on.view._now._drawing._items["line", "edge"].getData()
     there = np.isfinite(y)
     assert 10 ** y[there] == pytest.approx(found.density[there].astype(float), rel=1e-5)
@@ -97,6 +105,87 @@ def test_density_with_its_error_and_the_largest_as_sticks(desk, network):
     low, high = on.view._now.getPlotItem().getViewBox().viewRange()[0]
     assert low < min(0, found.lambda_min)
     assert high > found.lambda_max
+
+
+@pytest.fixture(scope="session")
+def batches():
+    """A network with mini-batches measured beside all data, and all eigenvalues known."""
+    plans = [lab.ProbePlan("hessian_spectrum", 10, {"batch": 50, "exact": 2000})]
+    lanes = [lab.Lane("sgd", lr=0.2)]
+    return lab.run(lab.Experiment("moons_mlp", lanes=lanes, steps=10, probes=plans, device="cpu"))
+
+
+def test_mini_batches_and_what_is_predicted_of_them(desk, batches):
+    on = desk(Spectrum)
+    on.show(batches, 10)
+    found = batches.probe("hessian_spectrum")[-1]
+    items = on.view._now._drawing._items
+    assert found.exact
+    assert ("band", "error") not in items  # nothing is estimated
+    drawn = sticks(on.view._now)
+    assert len(drawn["top"]) == found.outliers
+    assert len(drawn["top"]) + len(drawn["bulk"]) == len(np.unique(found.eigenvalues))
+    assert "● batches of 50  ▼ predicted" in words(on.view._now)
+    for key, name in (("largest", "predicted_lambda_max"), ("local", "local_lambda_max")):
+        assert items["arrow", key].pos().x() == pytest.approx(found.info[name])
+    assert {key[1] for key in items if key[0] == "line" and "noise" in key[1]} == {
+        ("noise", -found.noise_edge),
+        ("noise", found.noise_edge),
+    }
+    assert "batches of 50" in on.said
+    assert "all 354 exact" in on.said
+    on.view._now.pointed.emit(float(found.batch_largest[0, 0]), 0.0)
+    low, high = on.view._now.getPlotItem().getViewBox().viewRange()[0]
+    assert low < found.batch_smallest.min()
+    assert high > found.batch_largest.max()
+    on.view._now.pointed.emit(float(found.lambda_max), 0.0)
+    assert "±" in on.view._now._reading.text()
+
+
+def test_another_matrix_is_chosen_and_asked_for(desk, network, result):
+    on = desk(Spectrum)
+    on.show(network, 20)
+    menu = on.view._matrix
+    assert menu.text() == "H ▾"
+    menu._fill()
+    actions = {action.text(): action for action in menu.menu().actions()}
+    actions["Gauss–Newton matrix"].trigger()
+    menu._fill()
+    actions = {action.text(): action for action in menu.menu().actions()}
+    actions["2.weight"].trigger()
+    assert menu.text() == "GGN · 2.weight ▾"
+    on.show(network, 20)
+    assert "block of 2.weight" in on.view._now._note.text()
+    on.view._asking._button.click()
+    knobs = {"operator": "ggn", "layer": "2.weight"}
+    options = {"name": "hessian_spectrum", "step": 20, "lane": "sgd", "knobs": knobs}
+    assert on.bridge.posts == [("ask", "probe", ("probe", "hessian_spectrum"), options)]
+    one = next(r for r in network.probe("hessian_spectrum") if r.lane == "sgd" and r.step == 20)
+    arrays = {key: np.asarray(value) for key, value in one.arrays.items()}
+    ours = result("hessian_spectrum", "sgd", 20, arrays, **{**one.info, **knobs})
+    network.results.append(ours)
+    try:
+        on.show(network, 20)
+        assert on.view.newest()[0][1] is ours
+        assert not on.view._now._note.isVisible()
+        assert "2/η" not in "".join(words(on.view._now))  # no limit for another matrix
+        menu.choose(("hessian", ""))
+        on.view._turn()
+        on.show(network, 20)
+        assert on.view.newest()[0][1] is one
+    finally:
+        network.results.remove(ours)
+
+
+def test_a_surface_has_one_matrix(desk, surface, network):
+    on = desk(Spectrum)
+    on.show(network)
+    on.view._matrix.choose(("ntk", ""))
+    on.show(surface)
+    assert on.view._matrix.text() == "H ▾"
+    assert not on.view._matrix.isVisible()
+    on.show(network)
+    assert on.view._matrix.isVisible()
 
 
 def test_the_largest_over_the_run_for_all_lanes(desk, surface):
