@@ -28,6 +28,7 @@ RESULTS = {  # what is asked for -> the name of its result
     "ridge": "ridge",
 }
 MOST_BENDS = 1 << 22  # numbers of a trained curve's control points that go on record
+_LARGE, _BATCH = 1000, 256  # samples beyond which a curve is trained on so many at a time
 _PATH_ROWS = 200  # of each path whose shadow is drawn
 
 End = tuple[str, int, int]  # lane, run, step
@@ -42,9 +43,10 @@ def join(session: Session, *, kind: str = "line", ends: Sequence[End], **options
             (the plane through both ends and the point where they parted).
         ends: lane, run and step of the two ends, which may differ in any of the three; the nearest
             earlier step where a very long record was thinned.
-        **options: of the kind: `points`, `method` (of the permutation, empty for none), `repair`
-            for a line; `points`, `method` for layers; `steps`, `points`, `shape`, `batch_size`,
-            `method` for a curve; `points` for a ridge.
+        **options: of the kind. A line has `points`, `method` (of the permutation, empty for none)
+            and `repair`, layers have `points` and `method`: what is not told is as in the plan of
+            the connectivity probe. A curve has `steps`, `points`, `shape`, `batch_size`, `method`;
+            a ridge `points`.
 
     Returns:
         The job; its measurement goes on record at the later of both steps.
@@ -59,11 +61,23 @@ def join(session: Session, *, kind: str = "line", ends: Sequence[End], **options
     one, two = (_End(session, *end) for end in ends)
     if (one.lane, one.run, one.step) == (two.lane, two.run, two.step):
         raise ValueError("two different ends are needed: both are the same run at the same step")
+    if kind in ("line", "layers"):
+        options = {**_planned(session, kind), **options}
     make = {"line": _line, "layers": _layers, "curve": _curve, "ridge": _ridge}[kind]
     steps = make(session, one, two, **options)
     told = {**one.told("a"), **two.told("b"), "data": session.problem.data_text, "chosen": True}
     record = partial(_with, told)
     return Job(RESULTS[kind], "", max(one.step, two.step), steps, record=record)
+
+
+def _planned(session: Session, kind: str) -> dict[str, Any]:
+    """How the experiment's own connectivity probe measures, where it has one."""
+    plans = [plan for plan in session.experiment.probes if plan.name == RESULTS["line"]]
+    if not plans:
+        return {}
+    probe = plans[0].make()
+    found = {"method": probe.method if probe.matched else ""}
+    return found | ({"points": probe.points, "repair": probe.repair} if kind == "line" else {})
 
 
 class _End:
@@ -155,11 +169,14 @@ def _curve(
     steps: int = 1000,
     points: int = 61,
     shape: str = "bezier",
-    batch_size: int = 0,
+    batch_size: int | None = None,
     method: str = "",
 ) -> Steps[Measurement]:
-    """A trained path, beside the straight line."""
+    """A trained path, beside the straight line; on large data in batches, with one t for each."""
     problem, begun = session.problem, 0.05
+    if batch_size is None:
+        batched = problem.batches(0, (0,)) is not None
+        batch_size = _BATCH if problem.samples > _LARGE and not batched else 0
     b = two.theta
     if method:
         b = yield from part_of(match_permutation.steps(problem, one.theta, b, method), 0.0, begun)
@@ -181,6 +198,7 @@ def _curve(
         "shape": shape,
         "method": method,
         "trained": steps,
+        "batch_size": batch_size,
         "evaluations": path.evaluations + line.evaluations,
     }
     return Measurement(to_numpy(arrays), info)

@@ -57,6 +57,23 @@ def test_the_line_between_two_steps_of_one_run(session):
     assert "angle_branch" not in found.info
 
 
+def test_a_line_is_measured_as_the_plan_of_the_probe_says():
+    lanes = [lab.Lane("sgd", lr=0.3, runs=2)]
+    knobs = {"points": 7, "method": "activations", "repair": True}
+    plans = [lab.ProbePlan("connectivity", 50, knobs)]
+    problem = lab.problem("moons_mlp", samples=40, widths=(5,))
+    session = Session(lab.Experiment(problem, lanes=lanes, steps=4, probes=plans))
+    session.run()
+    ends = (("sgd", 0, 4), ("sgd", 1, 4))
+    found = measure(session, ends=ends)
+    one, two = (point(session, *end) for end in ends)
+    moved = analysis.match_permutation(problem, one, two, method="activations")
+    wanted = analysis.linear_path(problem, one, moved, points=7, repair=True)
+    np.testing.assert_allclose(found.matched_loss, wanted.loss, rtol=1e-4)
+    assert found.repaired
+    assert "matched_loss" not in measure(session, ends=ends, method="").arrays
+
+
 def test_a_branch_has_its_angles_at_different_steps_too(session):
     ends = (("trunk", 0, 20), ("branch", 0, 15))
     found = measure(session, ends=ends, method="")
@@ -161,3 +178,15 @@ def test_where_lanes_parted():
     ]  # fmt: skip
     assert steps["ae"] is None
     assert steps["aa"] is None
+
+
+def test_a_curve_on_large_data_is_trained_on_batches():
+    lanes = [lab.Lane("sgd", lr=0.1, runs=2)]
+    session = Session(lab.Experiment(lab.problem("moons_mlp", samples=1200), lanes=lanes, steps=2))
+    session.run()
+    ends = (("sgd", 0, 2), ("sgd", 1, 2))
+    found = measure(session, kind="curve", ends=ends, steps=5, points=3)
+    one, two = (point(session, *end) for end in ends)
+    wanted = analysis.bezier_path(session.problem, one, two, steps=5, points=3, batch_size=256)
+    assert found.batch_size == 256
+    np.testing.assert_allclose(found.bends, wanted.bends, atol=1e-6)

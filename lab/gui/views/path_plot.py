@@ -69,10 +69,12 @@ class PathPlot(Plot):
         self.set_titles(bottom=f"from {ends.a} to {ends.b}", left=quantity)
         self._t = np.asarray(found.arrays["t"], dtype=np.float64)
         self._curves, barriers = [], []
-        for prefix, word, stands_out in kinds:
+        for prefix, name, stands_out in kinds:
             if prefix + quantity in found.arrays:
                 values = np.asarray(found.arrays[prefix + quantity], dtype=np.float64)
                 colour = self.theme.accent if stands_out else self.theme.text
+                mended = prefix == "matched_" and found.info.get("repaired")
+                word = f"{name} and repaired" if mended else name
                 self._curves.append((word, colour, values[::-1] if ends.flipped else values))
                 barriers.append(float(found.info.get(f"{prefix}barrier", 0.0)))
         low, high = self._span()

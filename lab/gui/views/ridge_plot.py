@@ -11,6 +11,8 @@ from lab.gui.views.plot import Plot
 from lab.gui.views.words import short, table
 from lab.palette import Theme
 
+ROOMY = 120  # pixels of height from which on the legend leaves enough of the picture
+
 
 class RidgePlot(Plot):
     """A heat map with the straight line between the ends and the shadows of both paths."""
@@ -65,6 +67,7 @@ class RidgePlot(Plot):
             [
                 (colour, f"{title}, off-plane ≤ {short(float(off.max()))}")
                 for title, colour, _, off, _ in self._paths
+                if self.height() > ROOMY  # where it does not, the line of the card tells it
             ],
             "bottom left",
         )

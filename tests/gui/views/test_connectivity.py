@@ -88,6 +88,16 @@ def test_the_barrier_is_an_arrow_with_its_number(desk, made, result):
     assert on.view._plot.titles["bottom"] == "from SGD to Adam · run 3"
 
 
+def test_a_repaired_line_is_called_so(desk, made, result):
+    loss = np.array([1.0, 3, 1])
+    found = path("sgd", 0, "adam", 0, loss, 60, result, matched_loss=loss)
+    found.info["repaired"] = True
+    made.results = [found]
+    on = desk(Connectivity)
+    on.show(made)
+    assert list(curves(on)) == ["as trained", "matched and repaired"]
+
+
 def test_one_end_that_is_higher_is_no_barrier(desk, made, result):
     made.results = [path("sgd", 0, "adam", 0, [1.0, 0.4, 0.2, 0.1], 60, result)]
     on = desk(Connectivity)
