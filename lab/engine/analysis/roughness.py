@@ -155,7 +155,7 @@ def confidence_interval(
     Jackknife standard error of its logarithm, with Student's t (Efron & Tibshirani 1993, An
     Introduction to the Bootstrap, chapter 11). No distribution is assumed. Held against exact
     populations of total variations on bowls of 2 to 100 dimensions, the 90 % interval holds the
-    truth in 81 to 93 % of cases with 50 directions, and less often with fewer where rare directions
+    truth in 80 to 93 % of cases with 50 directions, and less often with fewer where rare directions
     make the difference (far out on a bowl). NaN for fewer than three numbers.
     """
     sample = sample.cpu().double()
