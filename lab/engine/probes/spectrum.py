@@ -34,6 +34,7 @@ _ROUNDING = 10.0  # units in the last place of the largest eigenvalue that count
     "hessian_spectrum",
     title="Hessian spectrum",
     paper="Ghorbani, Krishnan & Xiao 2019, arXiv 1901.10159",
+    family="Curvature",
 )
 @dataclass(frozen=True)
 class HessianSpectrum(Probe):
