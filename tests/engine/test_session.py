@@ -703,3 +703,14 @@ def test_objects_are_problems_too():
     recording = session.run()
     assert recording.theta("sgd").shape == (6, 3, 4)
     assert recording.experiment.problem is session.problem
+
+
+def test_what_all_lanes_are_measured_for_is_planned_as_soon_as_the_last_one_arrives():
+    lanes = [Lane("sgd", lr=1e-4, name="a"), Lane("sgd", lr=1e-4, name="b")]
+    plans = [ProbePlan("connectivity", 10)]
+    session = Session(Experiment("rosenbrock", lanes=lanes, steps=10, probes=plans))
+    session.jobs.work()
+    while session.head < 10:
+        session.advance(10, seconds=0.0)
+    session.jobs.work()  # nobody asks for steps any more
+    assert [result.step for result in session.recording.results] == [0, 10]

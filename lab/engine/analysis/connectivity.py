@@ -3,6 +3,10 @@
 Two conventions are in use for a barrier, and differ where the ends' losses do: above the mean of
 the two ends (Frankle et al. 2020; Ainsworth et al. 2022), and above the chord between them
 (Entezari et al. 2022). Both are given.
+
+Batch normalisation takes its statistics from the data that are evaluated, so they are estimated
+anew at every point of a path; only a user's module in evaluation mode keeps the ones it has stored,
+and the problem's `data_text` says so.
 """
 
 from collections.abc import Callable, Mapping
