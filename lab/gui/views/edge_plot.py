@@ -119,48 +119,32 @@ class EdgePlot(Plot):
 
     @Slot()
     def _name_limits(self) -> None:
-        """A word at the right end of each limit of the selected lane, and of the line at 1."""
-        (_, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
+        """Words at the left end of the selected lane's limit and of the line at 1.
+
+        There the lines are still away from them; what happens at a limit is further right.
+        """
+        (left, right), (low, high) = self.getPlotItem().getViewBox().viewRange()
+        limits = {}
+        if self._unit_line and self._edges:
+            limits["one"] = self._unit_line, 0.0
+        for edge in self._edges:
+            first = edge.limit[1][0] if len(edge.limit[1]) else np.nan
+            if not np.isfinite(first) and len(edge.other_limit):
+                first = edge.other_limit[0]
+            if edge.strong and np.isfinite(first) and first > 0:
+                limits["limit"] = edge.formula, float(np.log10(first))
         with self._words as words:
-            if self._unit_line and self._edges:
-                self._name(words, "one", self._unit_line, right, 0.0, (low, high))
-            scaled = [edge for edge in self._edges if PRECONDITIONED in edge.others]
+            for key, (text, height) in limits.items():
+                if low <= height <= high:
+                    above = 1 if height < low + 0.8 * (high - low) else 0
+                    look = self.theme.warning, (0, above), self.theme.card
+                    words.text(key, text, max(left, 0.0), height, *look)
+            scaled = [edge.others[PRECONDITIONED] for edge in self._edges if _is_scaled(edge)]
             if scaled:
-                self._name_group(words, scaled[-1], right, (low, high))
-            for edge in self._edges:
-                if not edge.strong:
-                    continue
-                last = edge.limit[1][-1] if len(edge.limit[1]) else np.nan
-                if not np.isfinite(last) and len(edge.other_limit):
-                    last = edge.other_limit[-1]
-                if np.isfinite(last) and last > 0:
-                    height = float(np.log10(last))
-                    self._name(words, "limit", edge.formula, right, height, (low, high))
-
-    def _name_group(
-        self, words: Drawing, edge: Edge, right: float, ends: tuple[float, float]
-    ) -> None:
-        """A word over the preconditioned line, which is on a scale of its own."""
-        values = edge.others[PRECONDITIONED]
-        known = values[np.isfinite(values) & (values > 0)]
-        height = float(np.log10(known[-1])) if len(known) else np.nan
-        if ends[0] <= height <= ends[1]:
-            look = self.theme.muted, (1, 1), self.theme.card
-            words.text("scaled", PRECONDITIONED, right, height, *look)
-
-    def _name(
-        self,
-        words: Drawing,
-        key: str,
-        text: str,
-        right: float,
-        height: float,
-        ends: tuple[float, float],
-    ) -> None:
-        low, high = ends
-        if low <= height <= high:
-            above = 1 if height < low + 0.8 * (high - low) else 0
-            words.text(key, text, right, height, self.theme.warning, (1, above), self.theme.card)
+                height = float(logs(scaled[-1])[-1])
+                if low <= height <= high:
+                    look = self.theme.muted, (1, 1), self.theme.card
+                    words.text("scaled", PRECONDITIONED, right, height, *look)
 
     def _y_range(self) -> tuple[float, float]:
         """Logarithms of the lowest and highest value drawn, limits among them."""
@@ -198,6 +182,12 @@ class EdgePlot(Plot):
             rows += [("", name, short(float(value))) for name, value in known]
         if rows:
             self.set_reading(table(rows, f"step {', '.join(map(str, sorted(steps)[:3]))}"))
+
+
+def _is_scaled(edge: Edge) -> bool:
+    """Whether a lane's preconditioned curvature is known, and on the log axis to its end."""
+    values = edge.others.get(PRECONDITIONED, _NOTHING)
+    return len(values) > 0 and bool(values[-1] > 0)
 
 
 def logs(values: Any) -> np.ndarray:

@@ -22,7 +22,7 @@ _PLACES = {  # which end of a line, and the corner of the word that is there
     "linear": (0, (0, 1)),
     "root": (-1, (1, 0)),
     "exact": (0, (0, 0)),
-    "diverging": (-1, (1, 1)),
+    "diverging": (-1, (1, 0)),
 }
 _ROOM = 0.08  # part of the axes left free
 
@@ -104,7 +104,7 @@ class RatesPlot(Plot):
             values = values[np.isfinite(values)]
             low, high = float(values.min()), float(values.max())
             room = _ROOM * ((high - low) or 1.0)
-            ranges.append((low - room, high + (room if axis == 0 else 2 * room)))
+            ranges.append((low - (1 + 2 * axis) * room, high + (1 + axis) * room))
         self.aim(*ranges, at_once=at_once)
 
     @Slot(float, float)
