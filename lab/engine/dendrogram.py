@@ -33,6 +33,11 @@ def kept(birth: np.ndarray, death: np.ndarray, least: float) -> np.ndarray:
     return ~(death - birth < least)
 
 
+def at_edge(minimum: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Which minima (n, 2) lie on the border of a window (2, 2): the loss may go on falling."""
+    return ((minimum == window[:, 0]) | (minimum == window[:, 1])).any(axis=1)
+
+
 def pooled(area: np.ndarray, death: np.ndarray, elder: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """The areas (n,) of basins, those that are not shown added to what they join."""
     total = area.astype(np.int64)

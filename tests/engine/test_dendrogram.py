@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lab import analysis
-from lab.engine.dendrogram import branches, kept, pooled
+from lab.engine.dendrogram import at_edge, branches, kept, pooled
 
 
 def tree(values, least=0.0):
@@ -54,6 +54,12 @@ def test_the_area_of_what_is_hidden_is_that_of_what_it_joins():
     assert (area[~shown] == 0).all()
     assert (area[shown] >= found.area[shown]).all()
     assert np.array_equal(pooled(found.area, found.death, found.elder, shown | True), found.area)
+
+
+def test_minima_at_the_edge():
+    minima = np.array([[0.0, 0.5], [0.2, 0.3], [0.7, 1.0]])
+    window = np.array([[0.0, 1.0], [0.0, 1.0]])
+    assert at_edge(minima, window).tolist() == [True, False, True]
 
 
 def test_a_long_chain():

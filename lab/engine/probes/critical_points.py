@@ -68,7 +68,8 @@ class CriticalPointSearch(Probe):
     def unfit(cls, problem: Problem) -> str:
         """Why there are no second derivatives, or too many."""
         if problem.dim > MOST_DIM:
-            return f"it needs whole Hessians, of at most {MOST_DIM:,} parameters"
+            most = f"a search needs whole Hessians, of at most {MOST_DIM:,} parameters"
+            return f"{most}; this problem has {problem.dim:,}"
         return problem.hessian_trouble
 
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lab.engine.dendrogram import at_edge, kept
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.asking import STALE
@@ -131,11 +132,13 @@ class Topology(View):
 
     def _about(self, found: Any, least: float) -> list[str]:
         """What is known of a result, the most important first."""
-        shown = int((~(found.death - found.birth < least)).sum())
+        which = kept(found.birth, found.death, least)
+        shown, edge = int(which.sum()), int((which & at_edge(found.minimum, found.window)).sum())
         basins = f"{shown} of {found.basins}" if shown < found.basins else str(found.basins)
         points = f"{found.nx} × {found.ny} points"
         return [
             f"{basins} basin{'s' * (found.basins != 1)}",
+            f"{edge} at the edge" if edge else "",
             f"least {short(least)}" if least else "",
             f"mean depth {short(found.smad)}" if found.basins > 1 else "",
             f"coarse, {points}" if min(found.nx, found.ny) < COARSE else points,

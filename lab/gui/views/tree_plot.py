@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import Slot
 
-from lab.engine.dendrogram import Branch, branches, kept, pooled
+from lab.engine.dendrogram import Branch, at_edge, branches, kept, pooled
 from lab.gui.views.drawing import Drawing
 from lab.gui.views.plot import Plot
 from lab.gui.views.words import dot, short, table
@@ -113,5 +113,7 @@ class TreePlot(Plot):
         else:
             rows += [("saddle", "joins none")]
         rows += [("drains", f"{share:.3g} % of the window")]
+        edge = at_edge(found.minimum[row : row + 1], found.window)[0]
+        rows += [("", "at the edge of the window")] if edge else []
         place = ", ".join(short(float(v)) for v in found.minimum[row])
         return table(rows, f"{dot(basin(row))} minimum at ({place})")
