@@ -36,6 +36,25 @@ def deep_ritz(recording):
     assert max(index) > 0.12
 
 
+def quadratic_spectrum(recording):
+    """Eigenvalues 100 and 1 at every step, and the steps that follow from them."""
+    turn = math.radians(30)
+    along, across = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    for lane, lr in (("at the edge", 0.019), ("careful", 0.005)):
+        theta = recording.theta(lane)[:, 0]
+        steps = np.arange(len(theta))
+        start = np.array([1.5, 0.5])
+        np.testing.assert_allclose(theta @ along, (1 - lr) ** steps * (start @ along), rtol=1e-9)
+        wanted = (1 - 100 * lr) ** steps * (start @ across)
+        np.testing.assert_allclose(theta @ across, wanted, rtol=1e-9, atol=1e-12)
+        found = [r for r in recording.probe("hessian_spectrum") if r.lane == lane]
+        assert len(found) == 7
+        for result in found:
+            np.testing.assert_allclose(result.arrays["eigenvalues"], [100, 1], rtol=1e-10)
+            assert result.trace == pytest.approx(101, rel=1e-12)
+            assert result.two_over_lr == pytest.approx(2 / lr)
+
+
 def roughness_control(recording):
     """Rise and fall on a bowl, along the index of all directions at that distance."""
     angles = (np.arange(20_000) + 0.5) * np.pi / 40_000
@@ -177,7 +196,20 @@ def sharpness(recording):
             assert found.sam == pytest.approx(rho * size + rho**2 * bend / 2, rel=2e-3)
 
 
+def outliers(recording):
+    """As many large eigenvalues as classes, as in the reference nets of the same shape (R6c)."""
+    found = recording.probe("hessian_spectrum")
+    assert found[0].outliers < 5
+    assert [r.outliers for r in found[1:]] == [10] * 4
+    assert {r.classes for r in found} == {10}
+    assert all(r.outlier_ratio > 1.6 for r in found[1:])
+    bulk = found[-1].eigenvalues[found[-1].eigenvalues < found[-1].outlier_edge]
+    assert found[-1].lambda_max > 10 * bulk.max()
+    assert recording.scalar("Adam", "loss")[-1, 0] < 0.15
+
+
 ANSWERS = {
+    "quadratic-spectrum": quadratic_spectrum,
     "hidden-symmetry": hidden_symmetry,
     "lazy-rich": lazy_rich,
     "edge-of-stability": edge_of_stability,
@@ -217,6 +249,7 @@ def permutation(recording):
 
 
 ANSWERS |= {"branches": branches, "permutation": permutation}
+ANSWERS |= {"outliers": outliers}
 
 
 def persistence(recording):
