@@ -39,5 +39,5 @@ def test_every_guided_experiment_opens(user):
         assert user.window.document.path is None
         assert user.experiment.title
         user.go(3)
-        assert user.frame.head == 3
+        assert user.frame.head >= 3  # further where lanes part later: they are brought there
     assert user.notices == []
