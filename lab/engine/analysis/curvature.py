@@ -13,9 +13,10 @@ from lab.engine.analysis.base import (
     check_positive,
 )
 from lab.engine.analysis.eigensearch import Eigenvalues, dense_pairs, search
-from lab.engine.analysis.operators import Operator
+from lab.engine.analysis.operators import Operator, samples_of
 from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.ritz import WHICH, Criterion
+from lab.engine.analysis.sampling import vectors_in_block
 from lab.engine.device import check_memory
 from lab.engine.knobs import check_name, shown
 from lab.engine.problem import Problem
@@ -42,7 +43,9 @@ def hessian(problem: Problem, theta: Any, batch: Any = None) -> Steps[torch.Tens
     """
     point = as_point(problem, theta)
     found, dim = matrix_of(problem, point, batch=batch), problem.dim
-    needed = 3 * dim * dim * point.element_size() + problem.product_forecast(1, point.dtype)
+    width = vectors_in_block(problem, point, _COLUMNS)
+    needed = 3 * dim * dim * point.element_size()
+    needed += problem.product_forecast(width, point.dtype, samples_of(batch))
     check_memory(needed, point.device, f"a Hessian of {dim} x {dim}")
     return (yield from _dense(found, point))
 
@@ -101,7 +104,8 @@ def top_eigenvalues(
     if found.size <= max(DENSE_DIM, 3 * k):
         full = yield from _dense(found, point)
         return dense_pairs(full, wanted, operator)
-    check_memory(problem.product_forecast(1, point.dtype), point.device, "a product")
+    needed = problem.product_forecast(1, point.dtype, samples_of(batch))
+    check_memory(needed, point.device, "a product")
     vectors = None if start is None else _start_vectors(start, found.size, point)
     return (yield from search(found, point, wanted, limit, seed, operator, vectors))
 

@@ -103,6 +103,11 @@ def check_operator(problem: Problem, name: str) -> None:
         raise ValueError(f"operator = 'fisher' needs losses of samples: {problem.sample_trouble}")
 
 
+def samples_of(batch: Any) -> int | None:
+    """How many samples a batch has, for a forecast; None for all data."""
+    return None if batch is None else len(batch)
+
+
 class _Widths:
     """Products of any number of vectors, from a graph of as many points side by side as suits."""
 

@@ -19,10 +19,11 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
 from lab.engine.analysis.directions import random_direction
-from lab.engine.analysis.operators import Operator
+from lab.engine.analysis.operators import Operator, samples_of
 from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.quadrature import student
+from lab.engine.analysis.sampling import vectors_in_block
 from lab.engine.device import check_memory
 from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
@@ -110,7 +111,7 @@ def hessian_trace(
     check_name(method, METHODS, "method")
     products = check_count("products", products, _FEWEST)
     found = matrix_of(problem, point, operator, batch, layers)
-    _check_vectors(problem, point, found, products)
+    _check_vectors(problem, point, found, products, batch)
     if found.size <= products:
         diagonal = yield from _whole_diagonal(found, point)
         value = float(diagonal.double().sum())
@@ -159,7 +160,7 @@ def hessian_diagonal(
     point = as_point(problem, theta)
     products = check_count("products", products, _FEWEST)
     found = matrix_of(problem, point, operator, batch, layers)
-    _check_vectors(problem, point, found, products)
+    _check_vectors(problem, point, found, products, batch)
     if found.size <= products:
         diagonal = yield from _whole_diagonal(found, point)
         nothing = torch.zeros_like(diagonal)
@@ -288,8 +289,11 @@ def _quotients(vectors: torch.Tensor, images: torch.Tensor) -> np.ndarray:
     return (products / (vectors * vectors).sum(dim=0, dtype=torch.float64)).cpu().numpy()
 
 
-def _check_vectors(problem: Problem, like: torch.Tensor, found: Operator, products: int) -> None:
+def _check_vectors(
+    problem: Problem, like: torch.Tensor, found: Operator, products: int, batch: Any
+) -> None:
     """Refuse more vectors than fit into memory beside a product."""
     needed = 3 * min(products, found.size) * found.size * like.element_size()
-    needed += problem.product_forecast(1, like.dtype)
+    width = vectors_in_block(problem, like, min(_BLOCK, products))
+    needed += problem.product_forecast(width, like.dtype, samples_of(batch))
     check_memory(needed, like.device, f"{products} vectors of {found.size} numbers")

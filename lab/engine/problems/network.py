@@ -73,9 +73,10 @@ class Network(Problem):
         return super().forecast(runs, dtype) + int(active)
 
     def product_forecast(self, vectors: int, dtype: torch.dtype, samples: int | None = None) -> int:
-        """See `Problem.product_forecast`: a graph of a gradient holds about two of the value."""
+        """See `Problem.product_forecast`; in parts of what a gradient holds, as measured."""
         count = self.samples if samples is None else samples
-        kept = 2 * vectors * count * self._numbers_per_sample * dtype.itemsize
+        parts = 1.7 + 2 * vectors if self.shares_point else 2.3 * vectors
+        kept = parts * count * self._numbers_per_sample * dtype.itemsize
         return super().product_forecast(vectors, dtype, samples) + int(kept)
 
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:

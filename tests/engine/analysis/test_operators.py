@@ -8,6 +8,7 @@ from torch.autograd import functional
 
 import lab
 from lab.engine.analysis.operators import OPERATORS, operator
+from lab.engine.memory import PeakMemory
 
 RNG = np.random.default_rng(0)
 X, IMAGES = RNG.normal(size=(12, 3)), RNG.normal(size=(9, 1, 4, 4))
@@ -186,6 +187,20 @@ def test_a_surface_has_no_samples_and_kinks_no_curvature():
     kinks = lab.problem("diffgrad_f3")
     with pytest.raises(ValueError, match="curvature cannot be measured here"):
         operator(kinks, point[:1])
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("digits_mlp", 1), ("digits_cnn", 1), ("moons_mlp", 1), ("moons_mlp", 8)]
+)
+def test_the_memory_of_a_product_is_foreseen(name, count):
+    problem = lab.problem(name)
+    theta = problem.start([torch.Generator().manual_seed(0)])[0]
+    forecast = problem.product_forecast(count, theta.dtype)
+    vectors = theta.repeat(count, 1)
+    problem.dataset.on(theta)
+    with PeakMemory() as memory:
+        operator(problem, theta).product(vectors)
+    assert 0.6 < memory.peak / forecast < 1.25
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
