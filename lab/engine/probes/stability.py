@@ -22,7 +22,7 @@ from lab.engine.optimizers.response import Response
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
-_GUARD = 10  # every so many measurements the search makes sure that it follows the right vector
+_GUARD = 16  # every so many measurements the search makes sure that it follows the right vector
 _FEWEST = 3  # samples whose spread can be known
 
 
@@ -38,7 +38,7 @@ class StabilityProbe(Probe):
     """The largest eigenvalue of the Hessian, and how much the next step can stand.
 
     Each search follows the eigenvector that the last one found, so it takes one product or few;
-    every tenth looks for others that have overtaken it.
+    every sixteenth looks for others that have overtaken it.
     Looked at is the first run of the lane that goes on. What momentum, weight decay and the
     preconditioner make of 2/η is what the rule says of itself; where it cannot say, there is no
     limit.
