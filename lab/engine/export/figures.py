@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from lab.engine.export import curves, joined, measured, shape
 from lab.engine.export.basins import basins, newest_map
+from lab.engine.export.curvature import curvature
 from lab.engine.export.files import file_names
 from lab.engine.export.ground import Ground
 from lab.engine.export.inside import inside
@@ -29,6 +30,7 @@ PANELS = (
     "stability",
     "roughness",
     "slices",
+    "curvature",
     "topology",
     "critical",
     "connectivity",
@@ -86,6 +88,8 @@ def drawings(
                 yield Drawing(f"rates-{key}", figure)
     if "roughness" in panels and "roughness" in there:
         yield Drawing("roughness", measured.roughness(recording, step, style, lanes))
+    if "curvature" in panels and "curvature_map" in there:
+        yield Drawing("curvature", curvature(recording, step, style))
     if "slices" in panels and "slices" in there:
         measured_on = {result.lane for result in recording.probe("slices")}
         for lane, key in file_names(lanes).items():

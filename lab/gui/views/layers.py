@@ -144,7 +144,7 @@ class Layers(QObject):
         ground, surface = self._survey.ground, self._survey.surface
         if self._bridge.frame.readonly or surface is None or not hasattr(surface, "y"):
             return
-        if ground.plane is None and not ground.exact:
+        if not ground.exact and ground.plane is None:
             return
         wanted = (id(self._bridge.frame.recording), id(ground), *_ends(surface))
         if wanted != self._asked:

@@ -1,7 +1,7 @@
 """How the landscape is looked at."""
 
 from lab.engine.requests import PLANES as KNOWN
-from lab.gui.panels.look_box import PLANES
+from lab.gui.panels.look_box import PLANES, SCALINGS
 from lab.palette import COLOUR_MAPS
 
 
@@ -34,3 +34,16 @@ def test_a_surface_can_be_seen_on_a_random_plane_and_again_as_it_is(user):
     user.until(lambda: survey.ground.exact and survey.done == 1)
     assert user.landscape._movable()
     assert user.notices == []
+
+
+def test_the_scaling_is_offered_for_random_directions(user):
+    box = user.panel.look
+    assert not box.scaling.isVisible()
+    box.plane.activated.emit(box.plane.findData("random"))
+    survey = user.landscape._survey
+    user.until(lambda: survey.ground.kind == "random" and survey.done == 1)
+    assert box.scaling.isVisible()
+    row = list(SCALINGS).index(("layer", "code"))
+    box.scaling.activated.emit(row)
+    user.until(lambda: survey.done == 1 and user.frame.job is None)
+    assert (user.state.scaling, user.state.bias) == ("layer", "code")
