@@ -52,6 +52,7 @@ class Plot(pg.PlotWidget):
         box = item.getViewBox()
         box.setDefaultPadding(0.0)
         box.sigRangeChangedManually.connect(self._taken)
+        box.sigTransformChanged.connect(self._renew_bounds)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.disableAutoRange()
@@ -176,6 +177,16 @@ class Plot(pg.PlotWidget):
         self._moved = time.monotonic()
         self._easing.start()
         self.setRange(xRange=ranges[0], yRange=ranges[1], padding=0, disableAutoRange=True)
+
+    @Slot()
+    def _renew_bounds(self) -> None:
+        """Items know what is seen now; pyqtgraph lets them keep what was seen before a jump."""
+        if self.getPlotItem() is None:  # it is being closed
+            return
+        for item in self.getPlotItem().getViewBox().childGroup.childItems():
+            if isinstance(item, pg.UIGraphicsItem):
+                item.viewTransformChanged()
+                item.setNewBounds()
 
     def _ranges(self) -> np.ndarray:
         return np.array(self.getPlotItem().getViewBox().viewRange())

@@ -116,7 +116,8 @@ class AlongRun(Probing):
         end = reach(self.bridge.frame.head, self.bridge.frame.target)
         counts = tuple(self._tracked.measured(q.probe, self.recording).count for q in wanted)
         logs = tuple(self._is_log(quantity) for quantity in wanted)
-        key = wanted, counts, logs, lanes, end, columns, self._is_coming()
+        size = columns, self.height()
+        key = wanted, counts, logs, lanes, end, size, self._is_coming()
         fresh = self._key is None
         if key == self._key:
             return
@@ -133,7 +134,8 @@ class AlongRun(Probing):
         for place, quantity in enumerate(wanted):
             plot, tracks = self._plots[place], self._tracks_of(quantity, lanes)
             jump = fresh or place >= len(self._shown) or self._shown[place] != quantity
-            look = {"log": logs[place], "at_once": jump}
+            room = self.height() // rows
+            look = {"log": logs[place], "room": room, "at_once": jump}
             plot.show_tracks(series_of(quantity), tracks, end, **look)
             if place:
                 plot.set_note("" if tracks else NOTHING)
@@ -166,8 +168,10 @@ class AlongRun(Probing):
             if place < count:
                 self._grid.addWidget(plot, place // columns, place % columns)
             plot.setVisible(place < count)
-        for column in range(MOST):
-            self._grid.setColumnStretch(column, int(column < columns))
+        rows = math.ceil(count / columns)
+        for place in range(MOST):
+            self._grid.setColumnStretch(place, int(place < columns))
+            self._grid.setRowStretch(place, int(place < rows))
 
     def _tracks_of(self, quantity: Quantity | None, lanes: list[tuple[int, str]]) -> list[Track]:
         """A quantity of all lanes, the selected one last; and that of all lanes together."""

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QFontMetrics
 
+from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.gui.views.drawing import Drawing
-from lab.gui.views.plot import Plot
+from lab.gui.views.plot import BOTTOM_HEIGHT, Plot
 from lab.gui.views.tracks import BROAD, Track, thinned
 from lab.gui.views.words import dot, short, table
 
+MARGIN = 14  # pixels above a plot's axis and below it
 FEW = 40  # up to so many measurements each has its own dot
 BAND_ROOM = 0.5  # part of the lines' own span by which bands may widen the axis at each end
 DEEPEST = 12.0  # decades below the highest value that are shown
@@ -38,6 +41,7 @@ class SeriesPlot(Plot):
         end: float,
         *,
         log: bool,
+        room: int,
         at_once: bool = False,
     ) -> None:
         """Draw a quantity.
@@ -47,6 +51,7 @@ class SeriesPlot(Plot):
             tracks: of all lanes; later ones are drawn above.
             end: of the time axis.
             log: whether a logarithmic axis is wanted; it is linear where nothing is above 0.
+            room: height in pixels, in which the title must fit.
             at_once: whether the ranges jump, because this is something else than before.
         """
         self._tracks, self._series, self._at = [thinned(t) for t in tracks], series, None
@@ -54,7 +59,7 @@ class SeriesPlot(Plot):
         if log != self.log:
             self.log, at_once = log, True
             self.getPlotItem().getAxis("left").setLogMode(log)
-        self.set_titles(left=titled(series))
+        self.set_titles(left=_cut(titled(series), room - BOTTOM_HEIGHT - MARGIN))
         shown = [self._placed(track) for track in self._tracks]
         self._heights = [track.main for track in shown]
         with self._drawing as drawing:
@@ -68,6 +73,10 @@ class SeriesPlot(Plot):
                     points = zip(track.steps[seen], track.main[seen], strict=True)
                     spots = [(float(x), float(y), track.colour) for x, y in points]
                     drawing.dots((key, "each"), spots, size=4)
+                    if len(track.low) and seen.sum() == 1:  # a band of no width
+                        at = int(seen.argmax())
+                        x, ends = [float(track.steps[at])] * 2, [track.low[at], track.high[at]]
+                        drawing.line((key, "error"), x, ends, track.colour, opacity=0.6)
         self.aim((0, end), self._y_range(shown), at_once=at_once)
         self.fade(1.0)
 
@@ -163,6 +172,12 @@ def with_band(track: Track, at: int) -> str:
     if abs((high - value) - (value - low)) <= 1e-6 * max(abs(high), abs(low)):
         return f"{short(value)} ± {short(high - value, 2)}"
     return f"{short(value)} ({short(low)} – {short(high)})"
+
+
+def _cut(text: str, room: int) -> str:
+    """As much of an axis title as there is room for."""
+    metrics = QFontMetrics(number_font(CAPTION_POINTS))
+    return metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(40, room))
 
 
 def _logarithm(values: np.ndarray) -> np.ndarray:

@@ -177,6 +177,32 @@ def test_in_the_window_a_knob_is_set_and_taken_back(user):
     assert plan.knobs["points"] == before
 
 
+def test_in_the_window_what_takes_long_is_asked_for_and_stopped(user):
+    user.problem("moons")
+    row = user.panel.measures.rows["model_complexity"]
+    row.more.click()
+    row.form.row("steps").released.emit(100_000)
+    row.measure.click()
+    user.look(4)
+    assert user.frame.job.name == "model_complexity"
+    assert (row.measure.text(), row.cost.text()) == ("cancel", "0 %")
+    row.measure.click()
+    user.settle()
+    assert user.frame.job is None
+    assert user.recording.probe("model_complexity") == []
+    row.form.row("steps").released.emit(30)
+    row.form.row("counts").released.emit(2)
+    row.measure.click()
+    user.settle()
+    (found,) = user.recording.probe("model_complexity")
+    assert found.counts[0] == 4
+    assert "model_complexity" not in [plan.name for plan in user.experiment.probes]
+    series = user.window.views["series"]
+    user.window.docks["series"].raise_()
+    user.look(3)
+    assert "model_complexity" in series._offered()
+
+
 def test_in_the_window_a_tick_is_measured_and_taken_back(user):
     user.go(20)
     assert "evaluation" not in {result.name for result in user.recording.results}

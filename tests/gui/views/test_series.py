@@ -242,6 +242,30 @@ def test_a_single_measurement_can_be_seen(desk, regime, result):
     assert on.has(DARK.lanes[0])
 
 
+def test_what_is_far_from_what_was_drawn_before_is_seen(desk, regime, result):
+    """Items that kept the range before a jump would not be painted after it."""
+    made = lab.Recording(regime.experiment, regime.header)
+    made.records = regime.records
+    made.results = [
+        result("neural_collapse", lane, step, nc1=1.5 + step / 10)
+        for lane in regime.lanes
+        for step in (0, 10, 20, 30, 40)
+    ]
+    made.results += [result("weight_norms", "", step, norm=step / 800) for step in (0, 20, 40)]
+    on = desk(AlongRun, size=(384, 200))
+    on.show(made)
+    on.view._choose(Quantity("weight_norms", "norm"))
+    on.view.outdated()
+    for _ in range(3):
+        on.show(made)
+        on.image()
+    plot = on.view._plots[0]
+    low, high = plot.getPlotItem().getViewBox().viewRange()[1]
+    for item in plot._drawing._items.values():
+        seen = item.boundingRect()
+        assert (seen.top(), seen.bottom()) == pytest.approx((low, high))
+
+
 def test_runs_chosen_by_hand_are_no_part_of_the_curve(desk, regime, result):
     made = lab.Recording(regime.experiment, regime.header)
     made.records = regime.records
