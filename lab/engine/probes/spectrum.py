@@ -22,6 +22,7 @@ from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
 GRID_POINTS = 500
+INDEFINITE = ("hessian", "rest")  # matrices that may have negative eigenvalues
 FEW = 200  # eigenvalues up to which there is no density: each can be seen
 BATCHES = 8  # mini-batches that are measured beside all data
 LARGEST = 3  # eigenvalues of each
@@ -129,6 +130,8 @@ class HessianSpectrum(Probe):
                 **options,
             )
             arrays, info = _of_density(density)
+            if self.operator not in INDEFINITE:
+                info = {key: value for key, value in info.items() if "negative" not in key}
             vectors = density.outlier_vectors
         values = arrays["eigenvalues"].double()
         info = {

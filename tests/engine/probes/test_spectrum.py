@@ -101,6 +101,8 @@ def test_other_matrices_and_blocks(see, measured):
         np.testing.assert_allclose(wanted, exact, rtol=1e-8, atol=1e-10)
         assert found.info["operator"] == operator
         assert found.info["dim"] == matrix.size
+    estimated, _ = measured(HessianSpectrum(operator="ntk", exact=0), problem, see(theta))
+    assert "negative" not in estimated.info  # a Gram matrix has none
     block, _ = measured(HessianSpectrum(layer="2.weight"), problem, see(theta))
     point = torch.as_tensor(theta)
     full = torch.autograd.functional.hessian(lambda x: problem.evaluate(x[None])[0], point)
