@@ -37,7 +37,13 @@ def curvature(recording: Recording, step: int, style: Style) -> Figure:
         known = values[np.isfinite(values)]
         high = float(np.quantile(known, _STICK_OUT)) if len(known) else 1.0
         image = axes.imshow(
-            values, extent=extent, origin="lower", aspect="auto", cmap="viridis", vmax=high
+            values,
+            extent=extent,
+            origin="lower",
+            aspect="auto",
+            cmap="viridis",
+            vmax=high,
+            interpolation="bilinear",
         )
         bar = figure.colorbar(image, ax=axes, pad=0.02, fraction=0.05)
         bar.outline.set_visible(False)

@@ -19,7 +19,7 @@ SHORT = {
     "gradient": "gradient, last move",
 }
 SCALINGS = {"filter": "by filter", "layer": "by layer", "none": "not normalised"}
-BIASES = {"zero": "biases left out", "code": "biases copied"}
+BIASES = {"zero": "no biases", "code": "biases copied"}
 FIRST_STEPS = 8  # after which a plane of paths is looked for again; then at every doubling
 
 
