@@ -23,14 +23,10 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
 from lab.engine.analysis.curvature import DENSE_DIM, top_eigenvalues
-from lab.engine.layout import Layout
-from lab.engine.loss import Loss
 from lab.engine.noise import Noise
 from lab.engine.oracle import Oracle
 from lab.engine.plan import Lane
 from lab.engine.problem import Problem
-from lab.engine.problems.datasets import Dataset
-from lab.engine.problems.network import Network
 from lab.engine.seeds import generator
 
 SLICE = 0.002  # seconds
@@ -155,13 +151,16 @@ def effective_model_complexity(
     Raises:
         ValueError: no network, a rule that does not fit it, or numbers that are not allowed.
     """
-    if not hasattr(problem, "outputs"):
+    if not hasattr(problem, "on_samples"):
         raise ValueError(f"{problem.title} is no network, and what it can fit has no meaning")
+    if problem.terms:
+        raise ValueError(f"{problem.title} has several losses: what it fits is no single question")
     place = torch.zeros(1, dtype=torch.float64)
     if theta is not None:
         place = as_point(problem, theta)[:1]
     tried = _counts(counts, len(problem.dataset))
     check_count("steps", steps)
+    check_count("batch", batch, 0)
     classes = bool(problem.dataset.classes)
     criteria = Criteria(_WRONG[classes] if wrong is None else wrong, slope, change, bend)
     bound = _bound(problem, optimizer, knobs or {}, place)
@@ -171,43 +170,17 @@ def effective_model_complexity(
         source = order[torch.randperm(len(order), generator=generator(seed, "labels"))]
     found: list[Trained] = []
     for number, count in enumerate(tried):
-        data = problem.dataset
-        part = Dataset(data.inputs[order[:count]], data.targets[source[:count]], data.classes)
-        made = _Part(problem, part, check_count("batch", batch, 0))
+        part = problem.on_samples(order[:count], source[:count], batch)
         start = problem.start([generator(seed, "complexity", count)]).to(place)
-        training = _train(made, bound, start, steps, criteria, seed)
+        training = _train(part, bound, start, steps, criteria, seed)
         found.append((yield from _reported(training, number, len(tried))))
         if not found[-1].fits(criteria):
             break
     return _result(problem, tried, found, criteria, place)
 
 
-class _Part(Network):
-    """A network on other data than its own."""
-
-    def __init__(self, whole: Network, dataset: Dataset, batch_size: int):
-        """Take everything but data and batches from `whole`."""
-        self._whole = whole
-        self.dataset = dataset
-        self.criterion: Loss = whole.criterion
-        self.batch_size = batch_size
-
-    @property
-    def layout(self) -> Layout:
-        """See `Problem.layout`."""
-        return self._whole.layout
-
-    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
-        """See `Problem.start`."""
-        return self._whole.start(generators)
-
-    def outputs(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """See `Network.outputs`."""
-        return self._whole.outputs(theta, inputs)
-
-
 def _train(
-    part: _Part, bound: Any, theta: torch.Tensor, steps: int, criteria: Criteria, seed: int
+    part: Problem, bound: Any, theta: torch.Tensor, steps: int, criteria: Criteria, seed: int
 ) -> Generator[float, None, Trained]:
     """Train from a start (1, dim) until it rests or its steps are used up; yields the part done."""
     oracle = Oracle(part, part.batches(seed, [0]), Noise(seed, [0]))
@@ -236,7 +209,7 @@ def _train(
     return end
 
 
-def _look(part: _Part, theta: torch.Tensor) -> tuple[float, float, float]:
+def _look(part: Problem, theta: torch.Tensor) -> tuple[float, float, float]:
     """Loss, length of the gradient, and what is wrong, on all samples of the part."""
     value, gradient = part.evaluate_with_gradient(theta)
     ((_, metric),) = part.metrics(theta).items()
@@ -249,7 +222,7 @@ def _look(part: _Part, theta: torch.Tensor) -> tuple[float, float, float]:
     return float(value), float(torch.linalg.vector_norm(gradient)), wrong
 
 
-def _bend(part: _Part, point: torch.Tensor, seed: int) -> Generator[float, None, float]:
+def _bend(part: Problem, point: torch.Tensor, seed: int) -> Generator[float, None, float]:
     """The most negative eigenvalue over the largest, 0 where none is negative."""
     ends = []
     if part.dim <= DENSE_DIM:

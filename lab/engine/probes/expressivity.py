@@ -132,4 +132,6 @@ class ModelComplexityProbe(Probe):
     @classmethod
     def unfit(cls, problem: Problem) -> str:
         """Why there is nothing to fit."""
-        return "" if hasattr(problem, "outputs") else "only a network can be trained on other data"
+        if not hasattr(problem, "on_samples"):
+            return "only a network can be trained on other data"
+        return "the network has several losses" if problem.terms else ""

@@ -206,6 +206,22 @@ class Network(Problem):
             (gradient,) = torch.autograd.grad(self.criterion.value(outputs, drawn).sum(), theta)
         return gradient
 
+    def on_samples(
+        self, inputs: torch.Tensor, targets: torch.Tensor, batch_size: int = 0
+    ) -> "Network":
+        """The same network on some of its samples.
+
+        Args:
+            inputs: (n,), numbers of the samples whose inputs are taken.
+            targets: (n,), numbers of those whose targets go with them: the same, unless targets are
+                to be shuffled.
+            batch_size: samples of a mini-batch, 0 for all of them at every step.
+        """
+        data = self.dataset
+        return _OnSamples(
+            self, Dataset(data.inputs[inputs], data.targets[targets], data.classes), batch_size
+        )
+
     @property
     def classes(self) -> int:
         """How many classes the outputs score, 0 for values."""
@@ -270,6 +286,30 @@ class Network(Problem):
         data = self.dataset
         targets = self.criterion.prepared(data.targets, (len(data), data.outputs))
         return Dataset(data.inputs, targets, data.classes)
+
+
+class _OnSamples(Network):
+    """A network on other data than its own."""
+
+    def __init__(self, whole: Network, dataset: Dataset, batch_size: int):
+        """Take everything but data and batches from `whole`."""
+        self._whole = whole
+        self.dataset = dataset
+        self.criterion: Loss = whole.criterion
+        self.batch_size = batch_size
+
+    @property
+    def layout(self) -> Layout:
+        """See `Problem.layout`."""
+        return self._whole.layout
+
+    def start(self, generators: Sequence[torch.Generator]) -> torch.Tensor:
+        """See `Problem.start`."""
+        return self._whole.start(generators)
+
+    def outputs(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """See `Network.outputs`."""
+        return self._whole.outputs(theta, inputs)
 
 
 def wants_graph(theta: torch.Tensor) -> bool:

@@ -131,3 +131,5 @@ def test_what_is_not_allowed(given, message):
 def test_what_is_no_network():
     with pytest.raises(ValueError, match="is no network"):
         analysis.effective_model_complexity(lab.problem("booth"))
+    with pytest.raises(ValueError, match="several losses"):
+        analysis.effective_model_complexity(lab.problem("digits_two_heads"))

@@ -94,6 +94,7 @@ def test_function_distance_of_lanes_each_with_each(see, measured):
         ("functional_dimension", lab.problem("moons_mlp", norm=True), "input alone"),
         ("functional_dimension", lab.problem("digits_mlp"), "takes too long"),
         ("function_distance", lab.problem("booth"), "network's outputs"),
+        ("model_complexity", lab.problem("digits_two_heads"), "several losses"),
     ],
 )
 def test_what_does_not_fit_says_why(probe, problem, reason):

@@ -135,3 +135,17 @@ def test_gauss_newton_matrix_of_a_linear_model_is_its_hessian():
 def test_a_surface_has_no_gauss_newton_matrix():
     with pytest.raises(ValueError, match="needs a network's outputs: Rosenbrock has none"):
         lab.problem("rosenbrock").gauss_newton(torch.zeros(1, 2))
+
+
+def test_the_same_network_on_some_of_its_samples():
+    whole = lab.problem("moons_mlp", samples=30, widths=(4,))
+    inputs, targets = torch.tensor([3, 7, 11, 20, 29]), torch.tensor([7, 3, 11, 29, 20])
+    part = whole.on_samples(inputs, targets, 2)
+    theta = whole.start([torch.Generator().manual_seed(0)])
+    scores = whole.outputs(theta, whole.dataset.inputs[inputs])[0]
+    wanted = torch.nn.functional.cross_entropy(scores, whole.dataset.targets[targets])
+    assert part.samples == 5
+    assert part.dim == whole.dim
+    torch.testing.assert_close(part.evaluate(theta)[0], wanted)
+    assert part.batches(0, [0]).at(0).shape == (1, 2)
+    assert torch.equal(part.start([torch.Generator().manual_seed(0)]), theta)
