@@ -37,6 +37,7 @@ def workload(golden):
     return make
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")  # PyHessian's
 @pytest.mark.parametrize("name", WIDTHS)
 def test_spectral_density(claims, workload, monkeypatch, name):
     monkeypatch.setattr(torch, "eig", old_eig)  # which torch has dropped, and PyHessian calls
@@ -55,6 +56,7 @@ def test_spectral_density(claims, workload, monkeypatch, name):
         torch.manual_seed(0)
         peer = of_module(module, criterion, data=(inputs, targets), cuda=False)
         nodes, weights = peer.density(iter=STEPS, n_v=PROBES)
+        module.zero_grad()  # which keep the graph that they were made with
         found["PyHessian"] = np.ravel(nodes), np.ravel(weights) / PROBES
 
     def things():
