@@ -67,6 +67,7 @@ def test_every_figure_of_a_network(network, tmp_path):
         "eigenvalues",
         "roughness",
         "connectivity",
+        "series-connectivity",
     }
 
 
