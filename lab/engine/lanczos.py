@@ -1,8 +1,9 @@
 """Lanczos iterations with full re-orthogonalisation, for one vector or a batch of them.
 
 Without re-orthogonalisation rounding brings the large eigenvalues up again and again, and a
-spectrum grows outliers that are not there. Two sweeps of Gram-Schmidt against all earlier vectors
-keep the basis orthogonal to working precision ("twice is enough", Parlett 1998, section 6.9).
+spectrum grows outliers that are not there. A sweep of Gram-Schmidt against all earlier vectors, and
+a second one where the first took much away, keep the basis orthogonal to working precision ("twice
+is enough", Parlett 1998, section 6.9).
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import torch
 
 Product = Callable[[torch.Tensor], torch.Tensor]  # v (n, dim) -> Hv (n, dim)
 
+_KEPT = 0.5**0.5  # of a vector's length: what keeps more is orthogonal after one sweep
 ROOM = 32  # basis vectors that there is room for at first
 
 
@@ -63,7 +65,11 @@ def lanczos(
             basis = torch.cat([basis, start.new_zeros(n, more, dim)], dim=1)
         basis[:, step] = vector
         image = product(vector)
-        diagonal[:, step] = (image * vector).sum(dim=1)
+        along = (image * vector).sum(dim=1)
+        diagonal[:, step] = along
+        image = image - along[:, None] * vector  # the recurrence; the rest is what rounding left
+        if step:
+            image -= off_diagonal[:, step - 1, None].to(image) * basis[:, step - 1]
         image = _without(image, *fixed, basis[:, : step + 1])
         length = torch.linalg.vector_norm(image, dim=1).cpu().double()
         scale = torch.maximum(scale, diagonal[:, step].abs() + length)
@@ -77,9 +83,16 @@ def lanczos(
 
 
 def _without(vectors: torch.Tensor, *bases: torch.Tensor) -> torch.Tensor:
-    """Vectors (n, dim) less their parts along orthonormal rows (n or 1, m, dim), twice."""
+    """Vectors (n, dim) less their parts along orthonormal rows (n or 1, m, dim).
+
+    Where that takes away much of a vector, rounding leaves a part of what was taken, so it is done
+    again (the criterion of Daniel, Gragg, Kaufman & Stewart 1976).
+    """
     vectors = vectors[:, None]
-    for _ in range(2):  # by turns: one basis brings back what rounding left of the other
-        for basis in bases:
+    for _ in range(2):
+        before = torch.linalg.vector_norm(vectors, dim=2)
+        for basis in bases:  # by turns: one basis brings back what rounding left of the other
             vectors = vectors - (vectors @ basis.mT) @ basis
+        if (torch.linalg.vector_norm(vectors, dim=2) > _KEPT * before).all():
+            break
     return vectors[:, 0]
