@@ -1,6 +1,6 @@
 """How the landscape is looked at."""
 
-from lab.engine.requests import PLANES as KNOWN
+from lab.engine.surface_requests import PLANES as KNOWN
 from lab.gui.panels.look_box import PLANES, SCALINGS
 from lab.palette import COLOUR_MAPS
 
