@@ -11,8 +11,8 @@ from lab.engine.analysis.cost import curvature_map_cost, surface_cost
 from lab.engine.analysis.curvature import check_smooth
 from lab.engine.analysis.curvature_map import CurvatureMap
 from lab.engine.analysis.curvature_map import curvature_map as _curvature_map
-from lab.engine.analysis.plane import (
-    Plane,
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import (
     eigen_plane,
     gradient_plane,
     native_plane,

@@ -27,8 +27,8 @@ from lab.engine.analysis.learning_rates import batch_rates, ritz_rates
 from lab.engine.analysis.matching import best_permutation, match_permutation
 from lab.engine.analysis.noise_scale import noise_scale
 from lab.engine.analysis.outliers import outliers
-from lab.engine.analysis.plane import (
-    Plane,
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import (
     eigen_plane,
     given_plane,
     gradient_plane,

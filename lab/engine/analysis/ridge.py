@@ -10,7 +10,8 @@ from lab.engine.analysis.base import Steps, analysis, as_point, check_count
 from lab.engine.analysis.connectivity import angle_between, linear_path
 from lab.engine.analysis.grid import LossSurface, on_grid
 from lab.engine.analysis.parts import part_of
-from lab.engine.analysis.plane import Plane, plane_through
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import plane_through
 from lab.engine.problem import Problem
 from lab.engine.userarrays import as_runs
 

@@ -9,8 +9,8 @@ from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_
 from lab.engine.analysis.directions import given_directions, normalized, random_direction
 from lab.engine.analysis.grid import LossSurface, Range, axis, on_grid
 from lab.engine.analysis.parts import part_of
-from lab.engine.analysis.plane import (
-    Plane,
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import (
     eigen_plane,
     given_plane,
     gradient_plane,

@@ -19,7 +19,8 @@ import torch
 from lab.engine.analysis.base import Progress, Steps, analysis, check_positive
 from lab.engine.analysis.critical_points import index_of
 from lab.engine.analysis.parts import part_of
-from lab.engine.analysis.plane import Plane, native_plane
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import native_plane
 from lab.engine.analysis.sampling import in_blocks, points_in_block, values_on_plane
 from lab.engine.analysis.stationary import seek
 from lab.engine.problem import Problem
@@ -203,6 +204,8 @@ class _InPlane:
 
     def slope(self, at: torch.Tensor) -> torch.Tensor:
         """Length of the whole gradient, (n,)."""
+        if not len(at):
+            return at[:, 0]
         return self._each(at, lambda p: torch.linalg.vector_norm(self._slopes(p), dim=1))
 
     def loss(self, at: torch.Tensor) -> torch.Tensor:

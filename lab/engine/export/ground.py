@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.colors import FuncNorm, Normalize
 
 from lab.engine.analysis.base import Progress, Steps
-from lab.engine.analysis.plane import Plane, pca_plane
+from lab.engine.analysis.plane import Plane
+from lab.engine.analysis.planes import pca_plane
 from lab.engine.analysis.surface import native_surface, on_grid, profile
 from lab.engine.catalogue import Choice
 from lab.engine.problem import Problem

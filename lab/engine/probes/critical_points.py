@@ -33,7 +33,8 @@ class CriticalPointSearch(Probe):
 
     The starts are the present points of all runs plus normal noise of several amplitudes, in parts
     of the half width of the problem's window, or of the typical size of a parameter. Every step of
-    a start takes a whole Hessian, so that many parameters take long.
+    a start takes a whole Hessian, so that it is best asked for by hand: beyond a few hundred
+    parameters, or where a loss is costly, a search takes from minutes to hours.
 
     Arrays, by rising loss: `loss`, `index` (negative eigenvalues), `zeros` (eigenvalues that count
     as zero), `gradient_norm`, `reached` (how many starts came there), of the first of these the
@@ -52,6 +53,7 @@ class CriticalPointSearch(Probe):
     ] = 1e-8
 
     scope: ClassVar[str] = "lanes"
+    by_hand: ClassVar[bool] = True
     tracks: ClassVar[tuple[Series, ...]] = (
         Series("found", "critical points", doc="how many different ones were found"),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from lab.engine.analysis.base import Steps, to_numpy
 from lab.engine.analysis.grid import LossSurface
 from lab.engine.analysis.parts import part_of
-from lab.engine.analysis.plane import native_plane, random_plane
+from lab.engine.analysis.planes import native_plane, random_plane
 from lab.engine.analysis.surface import on_grid
 from lab.engine.analysis.surface_points import critical_points
 from lab.engine.analysis.topology import barcode, basins

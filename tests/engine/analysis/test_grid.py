@@ -4,7 +4,7 @@ import torch
 
 import lab
 from lab.engine.analysis import base, grid
-from lab.engine.analysis.plane import native_plane
+from lab.engine.analysis.planes import native_plane
 
 BEALE = lab.problem("beale")
 PLANE = native_plane(BEALE)

@@ -112,3 +112,12 @@ def test_bad_arguments():
         analysis.critical_points(np.ones((2, 3)), [0, 1], [0, 1])
     with pytest.raises(ValueError, match="zero = -1"):
         analysis.critical_points(torch.ones(3, 3), torch.arange(3), torch.arange(3), zero=-1)
+
+
+def test_where_no_point_of_the_grid_leads_to_one_none_is_left():
+    axis = np.linspace(-1, 1, 9)
+    tilted = lab.problem(lambda x: x[0] + 0.1 * x[1] ** 2, dim=2)
+    bowl = axis[:, None] ** 2 + axis**2
+    found = analysis.critical_points(bowl, axis, axis, tilted)
+    assert found.refined
+    assert [len(part) for part in (found.x, found.loss, found.slope, found.curves)] == [0] * 4
