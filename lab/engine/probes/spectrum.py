@@ -53,7 +53,7 @@ class HessianSpectrum(Probe):
     `batch_eigenvalues`.
     """
 
-    k: Annotated[int, Knob(1, 100, doc="eigenvalues of largest modulus, for many parameters")] = 20
+    k: Annotated[int, Knob(1, 100, doc="eigenvalues of largest modulus, for many parameters")] = 12
     probes: Annotated[int, Knob(0, 64, doc="random vectors of the density, 0 for no density")] = 4
     steps: Annotated[int, Knob(2, 200, doc="Lanczos steps of each random vector")] = 20
     operator: Annotated[
@@ -75,7 +75,7 @@ class HessianSpectrum(Probe):
         Series("lambda_max", "largest eigenvalue λmax", doc="of the matrix that is measured"),
         Series("lambda_min", "smallest eigenvalue λmin", doc="the smallest that was found"),
         Series("trace", "trace", doc="sum of all eigenvalues, with its standard error"),
-        Series("outliers", "outliers", doc="eigenvalues above the widest gap of the largest 20"),
+        Series("outliers", "outliers", doc="eigenvalues above the widest gap of the largest"),
         Series("negative", "negative eigenvalues", doc="how many there are: the index"),
         Series("batch_lambda_max", "λmax of batches", doc="mean over mini-batches"),
     )
