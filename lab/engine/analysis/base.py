@@ -49,21 +49,36 @@ def analysis(steps: Callable[..., Steps]) -> Callable[..., Any]:
     `Progress` and may raise `Cancelled`. Its result holds numpy arrays if the arrays given were
     numpy (or lists), and tensors if they were tensors. The generator stays reachable as `.steps`.
     """
+    signature = inspect.signature(steps)
+    asks_problem = next(iter(signature.parameters)) == "problem"
 
     @functools.wraps(steps)
     def run(*args: Any, progress: Callable[[Progress], Any] | None = None, **kwargs: Any) -> Any:
+        if asks_problem:
+            _check_problem(args[0] if args else kwargs.get("problem"))
         result = finish(steps(*args, **kwargs), progress)
         given = (*args, *kwargs.values())
         return result if any(isinstance(item, torch.Tensor) for item in given) else to_numpy(result)
 
     run.steps = steps
-    signature = inspect.signature(steps)
     extra = inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=None)
     run.__signature__ = signature.replace(
         parameters=[*signature.parameters.values(), extra],
         return_annotation=inspect.Signature.empty,
     )
     return run
+
+
+def _check_problem(given: Any) -> None:
+    """Refuse what is no problem.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(given, Problem):
+        raise ValueError(
+            f"problem = {shown(given)}: a problem is needed, as lab.problem(...) makes it"
+        )
 
 
 def finish(steps: Steps, progress: Callable[[Progress], Any] | None = None) -> Any:

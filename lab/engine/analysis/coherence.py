@@ -97,11 +97,13 @@ def geometry(factors: np.ndarray) -> _Geometry:
         factors: (n, r, d), with H_i = A_iᵀA_i.
 
     Raises:
-        ValueError: curvature that is zero everywhere.
+        ValueError: curvature that is zero everywhere, or not finite.
     """
     n, r, _ = factors.shape
     rows = factors.reshape(n * r, -1).astype(np.float64)
     gram = rows @ rows.T
+    if not np.isfinite(gram).all():
+        raise ValueError("the samples' losses have no finite curvature here")
     blocks = gram.reshape(n, r, n, r)
     matrix = np.sqrt(np.square(blocks).sum((1, 3)))  # Tr H_i H_j = ‖A_i A_jᵀ‖²
     own = np.array([np.linalg.eigvalsh(blocks[i, :, i])[-1] for i in range(n)])

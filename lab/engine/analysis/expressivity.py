@@ -20,7 +20,7 @@ from lab.engine.problem import Problem
 from lab.engine.seeds import generator
 from lab.engine.userarrays import as_tensor
 
-_POINTS = 30  # inputs for each parameter: fewer may miss a unit that is seldom at work
+POINTS = 30  # inputs for each parameter: fewer may miss a unit that is seldom at work
 _BLOCK_NUMBERS = 1 << 22  # numbers in one block of rows: 32 MB
 
 
@@ -66,7 +66,7 @@ def functional_dimension(
 
     Raises:
         ValueError: a problem that is no network, or whose outputs for one input depend on the
-            other inputs.
+            other inputs, or whose derivatives are not finite.
     """
     point = as_point(problem, theta)
     wide = point.cpu().double()  # not every GPU has double precision
@@ -75,7 +75,7 @@ def functional_dimension(
         raise ValueError(f"{problem.title} is no network, which this analysis needs")
     shape = tuple(problem.dataset.inputs.shape[1:])
     if inputs is None:
-        count = _POINTS * problem.dim if points is None else check_count("points", points)
+        count = POINTS * problem.dim if points is None else check_count("points", points)
         inputs = torch.randn(count, *shape, generator=generator(seed, "inputs"), dtype=wide.dtype)
     else:
         inputs = as_tensor(inputs).to(wide).reshape(-1, *shape)
@@ -90,6 +90,8 @@ def functional_dimension(
         rows += len(jacobian)
         triangle = torch.linalg.qr(torch.cat([triangle, jacobian]), mode="r").R
         yield Progress(min(1.0, (first + block) / len(inputs)))
+    if not triangle.isfinite().all():
+        raise ValueError("the outputs' derivatives are not finite here, so that they have no rank")
     values = torch.linalg.svdvals(triangle)
     room = float(values[0]) * max(rows, dim) * torch.finfo(wide.dtype).eps
     rank = int((values > room).sum())

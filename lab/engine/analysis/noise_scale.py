@@ -68,7 +68,7 @@ class Ratio(NamedTuple):
     @property
     def value(self) -> float:
         """The noise scale."""
-        return self.noise / self.slope if self.slope > 0 else math.inf
+        return math.inf if self.slope <= 0 else self.noise / self.slope
 
 
 @analysis

@@ -75,7 +75,7 @@ def operator(
     size = problem.dim if block is None else len(block)
     if name == "ntk":
         count = problem.samples if batch is None else len(batch)
-        size = count * _outputs(problem, theta[None])
+        size = count * outputs_of(problem, theta[None])
 
     def make(width: int) -> Product:
         points = theta.detach().expand(width, -1)
@@ -159,7 +159,7 @@ def _fisher(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> P
 
 def _ntk(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> Product:
     tangent = problem.tangent(points, batch)
-    outputs = _outputs(problem, points)
+    outputs = outputs_of(problem, points)
 
     def product(vectors: torch.Tensor) -> torch.Tensor:
         pulled = tangent.pull(vectors.unflatten(1, (-1, outputs)))
@@ -188,7 +188,7 @@ def _in_block(product: Product, block: torch.Tensor | None, dim: int) -> Product
     return in_block
 
 
-def _outputs(problem: Problem, points: torch.Tensor) -> int:
+def outputs_of(problem: Problem, points: torch.Tensor) -> int:
     """How many outputs there are for each sample."""
     with torch.no_grad():
         return problem.outputs(points[:1], problem.dataset.on(points)[0][:2]).shape[-1]

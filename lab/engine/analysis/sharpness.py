@@ -221,7 +221,7 @@ def _climb(
             with torch.no_grad():
                 there = problem.evaluate(start + away, batch)
         rise = there - here
-        better = rise > best
+        better = ~(rise <= best)  # a rise that is no number is told, too
         best = torch.where(better, rise, best)
         offset = torch.where(better[:, None], away, offset)
     return best, offset

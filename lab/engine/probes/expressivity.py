@@ -4,15 +4,18 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+import torch
+
 from lab.engine.analysis.base import Steps, to_numpy
 from lab.engine.analysis.complexity import effective_model_complexity
-from lab.engine.analysis.expressivity import functional_dimension
+from lab.engine.analysis.expressivity import POINTS, functional_dimension
+from lab.engine.analysis.operators import outputs_of
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
-_LARGEST = 4000  # parameters: the singular values of a square matrix of so many take a minute
+_MOST_WORK = 3e11  # multiplications, about a minute: all derivatives are brought to a triangle
 
 
 @register(
@@ -65,8 +68,12 @@ class FunctionalDimensionProbe(Probe):
             return "the functional dimension is that of a network"
         if problem.sample_trouble:
             return f"the outputs are no function of the input alone: {problem.sample_trouble}"
-        if problem.dim > _LARGEST:
-            return f"the functional dimension takes too long beyond {_LARGEST:,} parameters"
+        outputs = outputs_of(problem, torch.zeros(1, problem.dim))
+        if 2 * POINTS * outputs * problem.dim**3 > _MOST_WORK:
+            size = f"{problem.dim:,} parameters" + (
+                f" and {outputs} outputs" if outputs > 1 else ""
+            )
+            return f"the functional dimension takes too long with {size}"
         return ""
 
 

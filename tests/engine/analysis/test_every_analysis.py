@@ -197,3 +197,20 @@ def test_every_public_analysis_is_in_the_table():
     functions = {getattr(analysis, name) for name in analysis.__all__}
     wanted = {f for f in functions if hasattr(f, "steps")}
     assert wanted - {case[0] for case in CASES.values()} == {analysis.native_surface}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_no_problem_is_refused(name):
+    function, given, options = CASES[name]
+    if isinstance(given[0], Problem):
+        with pytest.raises(ValueError, match=r"problem = 'moons': a problem is needed"):
+            function("moons", *given[1:], **options)
+
+
+def test_where_nothing_is_finite_no_number_is_made_up():
+    nowhere = np.full(MOONS.dim, np.nan)
+    assert np.isnan(analysis.worst_rise(MOONS, nowhere).value)
+    assert np.isnan(analysis.noise_scale(MOONS, nowhere).simple)
+    for function in (analysis.sgd_stability, analysis.functional_dimension):
+        with pytest.raises(ValueError, match="finite"):
+            function(MOONS, nowhere)
