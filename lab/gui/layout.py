@@ -2,20 +2,50 @@
 
 import itertools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 COLUMNS = (("experiment",), ("landscape", "numbers"))
-RIGHT = ("loss", "spectrum", "roughness", "connectivity")
-# panels that share a place; the first one is in front
-TABS = (
-    ("spectrum", "stability"),
-    ("loss", "series"),
-    ("roughness", "slices", "topology"),
-    ("connectivity", "barriers", "inside", "sweep"),
-    ("numbers", "race", "critical"),
+
+
+class Rows(NamedTuple):
+    """How panels share the window.
+
+    Attributes:
+        right: the panels of the right column, from top to bottom.
+        tabs: panels that share a place; the first one is in front.
+    """
+
+    right: tuple[str, ...]
+    tabs: tuple[tuple[str, ...], ...]
+
+
+BELOW = ("numbers", "race", "critical")
+PATHS = ("connectivity", "barriers", "inside", "sweep")
+USUAL = Rows(
+    ("loss", "spectrum", "roughness", "connectivity"),
+    (
+        ("spectrum", "stability"),
+        ("loss", "series"),
+        ("roughness", "slices", "topology"),
+        PATHS,
+        BELOW,
+    ),
 )
+# three rows, where four would leave each plot no height
+LOW = Rows(
+    ("loss", "spectrum", "connectivity"),
+    (
+        ("spectrum", "stability", "roughness"),
+        ("loss", "series", "slices", "topology"),
+        PATHS,
+        BELOW,
+    ),
+)
+LOW_HEIGHT = 900  # a window lower than this has three rows
+RIGHT, TABS = USUAL
 LEFT_WIDTH = 300
 RIGHT_WIDTHS = (384, 455)  # of the right column, on small and large screens
 RIGHT_SHARE = 0.285  # of the window, between these
@@ -25,8 +55,14 @@ BARS = 120  # height of everything above and below the panels
 GAP = 8
 
 
+def rows(height: int) -> Rows:
+    """How panels share a window of this height in pixels."""
+    return LOW if height < LOW_HEIGHT else USUAL
+
+
 def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     """Put all docks where they belong."""
+    column, tabs = rows(window.height())
     for dock in docks.values():
         dock.setFloating(False)  # while it is still the window's, or it stays a window of its own
         window.removeDockWidget(dock)
@@ -35,14 +71,14 @@ def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     for left, right in (("experiment", "landscape"), ("landscape", "loss")):
         window.splitDockWidget(docks[left], docks[right], Qt.Orientation.Horizontal)
     window.splitDockWidget(docks["landscape"], docks["numbers"], Qt.Orientation.Vertical)
-    for above, below in itertools.pairwise(RIGHT):
+    for above, below in itertools.pairwise(column):
         window.splitDockWidget(docks[above], docks[below], Qt.Orientation.Vertical)
-    for front, *behind in TABS:
+    for front, *behind in tabs:
         for name in behind:
             window.tabifyDockWidget(docks[front], docks[name])
     for dock in docks.values():
         dock.show()
-    for front, *_ in TABS:
+    for front, *_ in tabs:
         docks[front].raise_()
     fit(window, docks)
 
@@ -66,14 +102,15 @@ def add_margins(window: QMainWindow) -> None:
 
 def fit(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     """Give columns and rows their usual sizes."""
+    names, groups = rows(window.height())
     least, most = RIGHT_WIDTHS
     right = min(most, max(least, int(RIGHT_SHARE * window.width())))
     middle = max(200, window.width() - LEFT_WIDTH - right - 4 * GAP)
-    columns = [docks[name] for name in ("experiment", "landscape", RIGHT[0])]
+    columns = [docks[name] for name in ("experiment", "landscape", names[0])]
     across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
     window.resizeDocks(columns, [LEFT_WIDTH, middle, right], across)
     rest = max(200, window.height() - NUMBERS_HEIGHT - BARS)
     window.resizeDocks([docks["landscape"], docks["numbers"]], [rest, NUMBERS_HEIGHT], down)
-    tabs = [TAB_HEIGHT * any(name in group for group in TABS) for name in RIGHT]
-    each = max(100, (window.height() - BARS - sum(tabs)) // len(RIGHT))
-    window.resizeDocks([docks[name] for name in RIGHT], [each + more for more in tabs], down)
+    tabs = [TAB_HEIGHT * any(name in group for group in groups) for name in names]
+    each = max(100, (window.height() - BARS - sum(tabs)) // len(names))
+    window.resizeDocks([docks[name] for name in names], [each + more for more in tabs], down)

@@ -297,7 +297,9 @@ class Window(QMainWindow):
 
     @Slot()
     def _fit(self) -> None:
-        layout.fit(self, self.docks)
+        """Sizes follow the window's, and in a low one so do the rows."""
+        fits = layout.rows(self.height()) == layout.rows(SIZE[1])
+        (layout.fit if fits else layout.arrange)(self, self.docks)
 
     def changeEvent(self, event: QEvent) -> None:
         """Show in the menu whether the window fills the screen, whoever made it do so."""

@@ -16,7 +16,8 @@ def test_columns_and_rows(window, size):
     QApplication.processEvents()
     docks, width = window.docks, window.width()
     left, middle = docks["experiment"].geometry(), docks["landscape"].geometry()
-    column = [docks[name].geometry() for name in layout.RIGHT]
+    column = [docks[name].geometry() for name in layout.rows(size[1]).right]
+    assert len(column) == (3 if size[1] == 800 else 4)
     assert left.right() < middle.left() < middle.right() < column[0].left()
     assert left.width() == pytest.approx(layout.LEFT_WIDTH, abs=12)
     assert len({box.left() for box in column}) == len({box.width() for box in column}) == 1
@@ -64,6 +65,31 @@ def test_tabs_are_where_their_panels_are_when_a_layout_comes_back(open_window):
         names = [bar.tabText(place) for place in range(bar.count())]
         front = next(d for d in window.docks.values() if d.windowTitle() == names[0])
         assert abs(bar.x() - front.x()) < 5
+
+
+def test_a_window_that_opens_low_has_three_rows_with_readable_tabs(window):
+    window.hide()
+    window.resize(1280, 800)
+    window.show()
+    QApplication.processEvents()
+    QApplication.processEvents()
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.isVisible() and bar.count()]
+    seen = [bar for bar in bars if window.rect().contains(bar.geometry().center())]
+    assert len(seen) == len(layout.LOW.tabs)
+    for bar in seen:
+        assert bar.tabRect(bar.count() - 1).right() <= bar.width()
+        for place in range(bar.count()):
+            words = bar.fontMetrics().horizontalAdvance(bar.tabText(place))
+            assert bar.tabRect(place).width() >= words
+    for name in layout.LOW.right:
+        assert window.docks[name].height() > 180
+
+
+def test_every_panel_has_a_place_in_both_arrangements(window):
+    for plan in (layout.USUAL, layout.LOW):
+        placed = [name for group in plan.tabs for name in group]
+        assert len(placed) == len(set(placed))
+        assert {*placed, "experiment", "landscape"} == set(window.docks)
 
 
 def test_a_notice_stays_in_front_of_a_panel_that_is_raised(window):
