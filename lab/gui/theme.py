@@ -192,6 +192,7 @@ QTableView, QListView, QTreeView {{ background: {t.card}; border: none; gridline
     selection-color: {t.text}; outline: none; }}
 QHeaderView::section {{ background: {t.card}; color: {t.muted}; border: none;
     border-bottom: 1px solid {t.line}; padding: 3px 8px; font-size: {CAPTION_POINTS}px; }}
+QTabBar {{ qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 4px 12px; border: none; }}
 QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
 QProgressBar {{ background: {t.field}; border: 1px solid {t.line}; border-radius: 4px;

@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF
 from lab.gui.theme import CAPTION_POINTS, number_font
 
 _BEYOND = 11  # pixels
+_LINE = 15  # pixels from one number to the next on an upright axis, at least
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -40,7 +41,8 @@ class Axis(pg.AxisItem):
                 return [(stride, [float(x) for x in range(start, last + 1, stride)])]
             return [(1.0, _within_a_decade(low, high, count))]
         levels = super().tickValues(low, high, size)
-        return levels[:1] if len(levels[0][1]) > 2 or len(levels) == 1 else levels[:2]
+        levels = levels[:1] if len(levels[0][1]) > 2 or len(levels) == 1 else levels[:2]
+        return levels if self.orientation != "left" else _thinned(levels, size)
 
     def tickStrings(self, values: list, scale: float, spacing: float) -> list:
         """10⁻² for decades; plain numbers, with as many digits as the spacing needs."""
@@ -52,6 +54,19 @@ class Axis(pg.AxisItem):
         if largest >= 1e5 or digits > 4:
             return [_scientific(v * scale) for v in values]
         return [f"{v * scale:.{digits}f}".replace("-", "−") for v in values]
+
+
+def _thinned(levels: list, size: float) -> list:
+    """Ticks (spacing, values) with room for their numbers: the finer ones go first, then some."""
+    most = max(2, int(size / _LINE))
+    if sum(len(values) for _, values in levels) <= most:
+        return levels
+    finest = levels[-1][0]
+    marks = sorted(round(float(value) / finest) for _, values in levels for value in values)
+    stride = next(
+        k for k in (1, 2, 5, 10, 20, 50, 100) if sum(mark % k == 0 for mark in marks) <= most
+    )
+    return [(stride * finest, [mark * finest for mark in marks if mark % stride == 0])]
 
 
 def _power(value: float) -> str:

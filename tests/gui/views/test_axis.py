@@ -49,3 +49,11 @@ def test_a_log_axis_of_less_than_a_decade_has_round_numbers_that_do_not_crowd(
     assert len(values) >= 2
     assert all(np.log10(low) <= value <= np.log10(high) for value in values)
     assert set(texts) <= set(found), found
+
+
+@pytest.mark.parametrize("size", [20, 32, 60, 100])
+@pytest.mark.parametrize(("low", "high"), [(0.03, 0.13), (-0.05, 0.22), (0, 1), (110, 119)])
+def test_numbers_of_a_low_axis_do_not_touch(qapp, low, high, size):
+    values = [x for _, part in Axis("left").tickValues(low, high, size) for x in part]
+    assert 1 <= len(values) <= max(2, size / 15)
+    assert all(low <= value <= high for value in values)
