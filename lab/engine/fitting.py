@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from lab.engine.catalogue import find
 from lab.engine.experiment import Experiment
+from lab.engine.plan import Lane
+from lab.engine.probe_plan import ProbePlan
 
 
 def fitting(experiment: Experiment) -> tuple[Experiment, str]:
@@ -21,15 +23,20 @@ def fitting(experiment: Experiment) -> tuple[Experiment, str]:
     problem = experiment.problem.make()
     reasons: dict[str, str] = {}
 
-    def fits(kind: str, name: str, label: str) -> bool:
-        factory = find(kind, name).factory
-        reason = factory.unfit(problem) if factory is not None else ""
+    def fits(label: str, reason: str) -> bool:
         if reason:
             reasons[label] = reason
         return not reason
 
-    lanes = [lane for lane in experiment.lanes if fits("optimizer", lane.optimizer, lane.name)]
-    probes = [plan for plan in experiment.probes if fits("probe", plan.name, plan.name)]
+    def of_rule(lane: Lane) -> str:
+        factory = find("optimizer", lane.optimizer).factory
+        return "" if factory is None else factory.unfit(problem)
+
+    def of_probe(plan: ProbePlan) -> str:
+        return "" if plan.entry.factory is None else plan.make().misfit(problem)
+
+    lanes = [lane for lane in experiment.lanes if fits(lane.name, of_rule(lane))]
+    probes = [plan for plan in experiment.probes if fits(plan.name, of_probe(plan))]
     words = "; ".join(f"{label} ({reason})" for label, reason in reasons.items())
     note = f"left out on this problem: {words}" if words else ""
     return replace(experiment, lanes=tuple(lanes), probes=tuple(probes)), note

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from lab.engine.analysis.base import Steps
+from lab.engine.analysis.base import Progress, Steps
+from lab.engine.device import check_memory
 from lab.engine.jobs import Job
 from lab.engine.lane import live_knobs
 from lab.engine.lineage import Past
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.probes import Measurement, Probe, Sight
+from lab.engine.problem import Problem
 from lab.engine.recording import LaneRecord, Result
 from lab.engine.session import Session
 
@@ -52,7 +54,7 @@ def probe(
     plans = {plan.name: plan for plan in session.experiment.probes}
     plan = plans.get(name, ProbePlan(name))
     measuring = ProbePlan(name, plan.every, {**plan.knobs, **knobs}).make()
-    if reason := measuring.unfit(session.problem):
+    if reason := measuring.misfit(session.problem):
         raise ValueError(f"probe {name!r}: {reason}")
     together, there = measuring.scope == "lanes", session.recording.lanes
     chosen = {at: {run for one, run in runs if one == at} for at, _ in runs}
@@ -69,11 +71,20 @@ def probe(
     if not measuring.ready(seen):
         raise ValueError(f"{name} cannot be measured at step {step}: runs are missing or diverged")
     when = max((at for at, _ in found.values()), default=step)
-    work = measuring.measure(session.problem, seen)
+    work = _forecast_first(measuring, session.problem, seen)
     job = _job(name, "" if together else lanes[0], when, work, keep=keep)
     if keep and runs and not together:
         job.record = _of_chosen_run
     return job
+
+
+def _forecast_first(probe: Probe, problem: Problem, sight: Any) -> Steps[Measurement]:
+    """A measurement that begins by telling what it will take, where that is worth telling."""
+    cost = probe.forecast(problem, sight)
+    if cost is not None:
+        check_memory(cost.bytes, sight.theta.device, f"a measurement of {cost.text}")
+        yield Progress(0.0, None, cost)
+    return (yield from probe.measure(problem, sight))
 
 
 def _look_inside(

@@ -38,7 +38,7 @@ class Timetable:
         self._settled = -1  # up to here, probes that look at all lanes have done so
         for plan in plans:
             probe = plan.make()
-            if reason := probe.unfit(problem):
+            if reason := probe.misfit(problem):
                 raise ValueError(f"probe {plan.name!r}: {reason}")
             self._probes.append((plan, probe))
 

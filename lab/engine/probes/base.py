@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from lab.engine.analysis.base import Steps
+from lab.engine.analysis.cost import Cost
 from lab.engine.lineage import Past
 from lab.engine.moment import Moment
 from lab.engine.problem import Problem
@@ -109,6 +110,17 @@ class Probe(ABC):
             A generator that yields progress and returns the measurement.
         """
 
+    def forecast(self, problem: Problem, sight: Any) -> Cost | None:
+        """What a measurement will take, told before one that is asked for by hand.
+
+        None where it is done in no time. Override it where it may take long.
+
+        Args:
+            problem: as for `measure`.
+            sight: as for `measure`.
+        """
+        return None
+
     def ready(self, sight: Any) -> bool:
         """Whether there is something to measure: any run that goes on. Override to ask for more.
 
@@ -122,3 +134,7 @@ class Probe(ABC):
     def unfit(cls, problem: Problem) -> str:
         """Why this probe cannot measure a problem, as a sentence; empty if it can."""
         return ""
+
+    def misfit(self, problem: Problem) -> str:
+        """The same with its knobs as they are. Override where knobs ask for more."""
+        return self.unfit(problem)

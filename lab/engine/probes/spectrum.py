@@ -9,15 +9,17 @@ import torch
 
 from lab.engine.analysis.base import Progress, Steps, to_numpy
 from lab.engine.analysis.batch_spectrum import batch_eigenvalues
+from lab.engine.analysis.cost import Cost, density_cost, eigenvalues_cost
 from lab.engine.analysis.curvature import top_eigenvalues
 from lab.engine.analysis.density import SpectralDensity, smoothed_spectrum, spectral_density
 from lab.engine.analysis.index import weight_below_zero
+from lab.engine.analysis.operators import check_operator
 from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.outliers import widest_gap
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.quadrature import Rules, student
 from lab.engine.catalogue import register
-from lab.engine.knobs import Knob
+from lab.engine.knobs import Knob, check_name
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
@@ -99,6 +101,18 @@ class HessianSpectrum(Probe):
         carry = {f"vectors {run}": vectors for vectors in found.carry.values()}
         return Measurement(arrays, info, carry)
 
+    def forecast(self, problem: Problem, sight: Sight) -> Cost | None:
+        """Products, seconds and bytes of the Hessian's spectrum on all data, from the first few.
+
+        Other matrices and few parameters are not rehearsed.
+        """
+        if self.operator != "hessian" or self.layer or problem.dim <= max(self.exact, FEW):
+            return None
+        theta = sight.theta[sight.alive[0]]
+        if not self.probes:
+            return eigenvalues_cost(problem, theta, self.k)
+        return density_cost(problem, theta, self.probes, self.steps, min(self.k, problem.dim - 1))
+
     def _whole(
         self, problem: Problem, theta: torch.Tensor, seed: int, start: Any
     ) -> Steps[Measurement]:
@@ -160,6 +174,22 @@ class HessianSpectrum(Probe):
     def unfit(cls, problem: Problem) -> str:
         """Why this problem has no Hessian to speak of."""
         return problem.hessian_trouble
+
+    def misfit(self, problem: Problem) -> str:
+        """Why this problem does not have the matrix, its block, or batches of it."""
+        if reason := self.unfit(problem):
+            return reason
+        if self.batch and not problem.samples:
+            return f"{problem.title} has no samples to make batches of"
+        if self.batch and self.operator == "ntk":
+            return "the kernel of a batch is another matrix than that of all data (batch = 0)"
+        try:
+            check_operator(problem, self.operator)
+            if self.layer:
+                check_name(self.layer, problem.layout.names, "layer")
+        except ValueError as error:
+            return str(error)
+        return ""
 
 
 def _of_all(values: torch.Tensor, dtype: torch.dtype) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class StabilityProbe(Probe):
         if look.problem.samples < _FEWEST or look.problem.sample_trouble:
             return parts
         if self.noise_samples:
-            parts.append(partial(_noise, count=self.noise_samples))
+            parts.append(partial(_noise, count=max(_FEWEST, self.noise_samples)))
         if self.coherence_samples and has_factors(look.problem):
             parts.append(partial(_coherence, count=self.coherence_samples))
         if self.rate_pairs:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lab
+from lab.engine.fitting import fitting
 
 NAMES = ("hessian_spectrum", "roughness", "connectivity", "evaluation", "inside_step")
 
@@ -71,3 +72,24 @@ def test_a_spectrum_is_that_of_the_point_on_record(recording):
 def test_a_problem_that_a_probe_cannot_measure_is_refused():
     with pytest.raises(ValueError, match=r"probe 'hessian_spectrum': .*kinks"):
         lab.run(lab.Experiment("diffgrad_f3", [lab.Lane("sgd")], probes=["hessian_spectrum"]))
+
+
+@pytest.mark.parametrize(
+    ("problem", "knobs", "reason"),
+    [
+        ("himmelblau", {"operator": "ggn"}, "'ggn' needs a network's outputs: Himmelblau"),
+        ("himmelblau", {"batch": 5}, "no samples"),
+        ("moons_mlp", {"layer": "0.wieght"}, "did you mean '0.weight'"),
+        ("moons_mlp", {"operator": "ntk", "batch": 5}, "the kernel of a batch"),
+    ],
+)
+def test_knobs_that_a_problem_cannot_serve_are_refused_before_the_first_step(
+    problem, knobs, reason
+):
+    plan = lab.ProbePlan("hessian_spectrum", 5, knobs)
+    planned = lab.Experiment(problem, [lab.Lane("sgd")], probes=[plan], steps=5)
+    with pytest.raises(ValueError, match=rf"^probe 'hessian_spectrum': .*{reason}"):
+        lab.run(planned)
+    fitted, note = fitting(planned)
+    assert not fitted.probes
+    assert reason in note
