@@ -40,3 +40,23 @@ def test_a_narrow_strip_cuts_its_values_and_does_not_ask_for_room(qtbot, dressed
     strip.resize(120, strip.sizeHint().height())
     assert not strip.grab().isNull()
     assert strip.minimumSizeHint().width() <= 120
+
+
+def test_what_does_not_fit_on_one_line_takes_two_and_stays_so_until_it_is_wider(qtbot, dressed):
+    strip = Strip()
+    qtbot.addWidget(strip)
+    strip.show()
+    facts = [("plane", "pca, 87 % of the variance"), ("off-plane", "2.3 (all 1–2)"), ("seed", "0")]
+    strip.resize(600, strip.sizeHint().height())
+    low = strip.sizeHint().height()
+    strip.say(facts)
+    assert strip.lines() == [facts]
+    assert strip.sizeHint().height() == low
+    strip.resize(300, low)
+    assert strip.lines() == [facts[:1], facts[1:]]
+    high = strip.sizeHint().height()
+    assert high > 1.5 * low - 10
+    strip.say([("plane", "exact")])
+    assert strip.sizeHint().height() == high
+    strip.resize(600, high)
+    assert strip.sizeHint().height() == low
