@@ -81,10 +81,6 @@ class Shapes:
         self.fresh = False
         return self._last or self._measured_here()
 
-    def ask_again(self) -> None:
-        """Ask once more for what failed or was given up."""
-        self._asked, self.trouble = None, ""
-
     def cancel(self) -> None:
         """Give up the one under way."""
         self._bridge.post("cancel", KEY)
