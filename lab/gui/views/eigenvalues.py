@@ -144,9 +144,12 @@ class SpectrumPlot(Plot):
         high = top + 0.12 * (top - floor)
         if "batch_largest" in found.arrays:
             high = self._draw_batches(drawing, one, floor, high)
-        if "outliers" in found.info:
-            place = max(self._x_range()[0], 0.0), high
-            drawing.text("outliers", outliers_text(found), *place, self.theme.text, (0, 0))
+        if "outliers" in found.info:  # at the right under the limit, away from the bulk
+            left, right = self._x_range()
+            at, anchor = right, (1, 0 if one.limit is None else -1)
+            if "batch_largest" in found.arrays:  # whose words are there
+                at, anchor = max(left, 0.0), (0, 0)
+            drawing.text("outliers", outliers_text(found), at, high, self.theme.text, anchor)
         self._draw_limit(drawing, "top", one.limit, floor, high)
         return floor, high
 

@@ -415,3 +415,17 @@ def test_a_run_chosen_by_hand_is_no_point_of_the_lanes_curve(desk, surface, resu
         np.testing.assert_array_equal(one.view._measured.table("adam")[0], steps)
     finally:
         surface.results.remove(chosen)
+
+
+def test_words_over_the_density_do_not_lie_over_each_other(desk, network):
+    on = desk(Spectrum)
+    on.view.resize(384, 160)
+    on.show(network, 20)
+    items = on.view._now._drawing._items
+    boxes = [
+        item.mapRectToScene(item.boundingRect())
+        for (kind, key), item in items.items()
+        if kind == "text" and (key == "outliers" or key[0] == "limit")
+    ]
+    assert len(boxes) == 2
+    assert not boxes[0].intersects(boxes[1])
