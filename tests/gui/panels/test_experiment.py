@@ -42,7 +42,7 @@ def test_a_problem_without_a_window_has_other_planes(user):
     user.problem("moons")
     assert user.state.plane == "pca"
     rows = user.panel.look.plane.model()
-    assert [rows.item(row).isEnabled() for row in range(rows.rowCount())] == [False] + [True] * 4
+    assert [rows.item(row).isEnabled() for row in range(rows.rowCount())] == [False] + [True] * 5
     user.undo()
     assert user.state.plane == "native"
     assert rows.item(0).isEnabled()
