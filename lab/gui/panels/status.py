@@ -75,7 +75,7 @@ def _state(frame: Frame, theme: Theme) -> str:
         colour, word = theme.lanes[2], "running"
     elif frame.job is not None:
         count = f" (+{frame.job.count - 1})" if frame.job.count > 1 else ""
-        name = _WORDS.get(frame.job.name, frame.job.name)
+        name = _WORDS.get(frame.job.name, frame.job.name.replace("_", " "))
         colour, word = theme.accent, f"computing {name} {100 * frame.job.done:.0f} %{count}"
     elif frame.head < frame.position and frame.recording.lanes:
         colour, word = theme.accent, "computing …"
