@@ -33,7 +33,11 @@ def status(qtbot, dressed):
             "computing spectrum 25 % (+2)",
             DARK.accent,
         ),
-        ({"job": JobState("curvature_map", "", 0.5)}, "computing curvature map 50 %", DARK.accent),
+        (
+            {"job": JobState("curvature_map", "", 0.5, 1)},
+            "computing curvature map 50 %",
+            DARK.accent,
+        ),
     ],
 )
 def test_what_the_engine_is_doing(status, change, words, colour):
