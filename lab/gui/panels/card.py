@@ -1,11 +1,11 @@
 """A card: a dock with a title, one muted line of state, and two actions, export and enlarge."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QDockWidget,
     QFrame,
     QHBoxLayout,
-    QLabel,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -64,7 +64,7 @@ class Card(QDockWidget):
         row = QHBoxLayout(header)
         row.setContentsMargins(12, 5, 6, 5)
         row.setSpacing(8)
-        row.addWidget(QLabel(self.view.title, header, objectName="title"))
+        row.addWidget(_Title(self.view.title, header))
         row.addWidget(self._state, 1)
         for extra in self.view.header_widgets():
             row.addWidget(extra)
@@ -90,6 +90,19 @@ class Card(QDockWidget):
     @Slot()
     def _ask_enlarge(self) -> None:
         self.enlarge_asked.emit(self.view.name)
+
+
+class _Title(Elided):
+    """The name of a panel, cut only where a window is too small for all of a header."""
+
+    def __init__(self, text: str, parent: QWidget):
+        super().__init__(parent, objectName="title")
+        self.setText(text)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as a few letters."""
+        return QSize(self.fontMetrics().averageCharWidth() * 3, super().minimumSizeHint().height())
 
 
 def _flat(tip: str, parent: QWidget) -> QToolButton:

@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from lab.engine.messages import Frame, JobState
@@ -18,6 +18,7 @@ class Asking(QFrame):
     """Says that a picture is older than the cursor, and offers to measure at the cursor."""
 
     asked = Signal()
+    cancelled = Signal()
 
     def __init__(self, probe: str, parent: QWidget):
         """Begin hidden.
@@ -29,13 +30,13 @@ class Asking(QFrame):
         super().__init__(parent)
         self._probe = probe
         self._since, self._done = 0.0, 1.0
+        self._running = False
         self.setProperty("bare", False)
         self._text = QLabel(objectName="muted")
         self._button = QToolButton(text="measure here")
         self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._button.setToolTip("Measure at the step where the cursor stands")
-        self._button.clicked.connect(self.asked)
+        self._button.clicked.connect(self._pressed)
         row = QHBoxLayout(self)
         row.setContentsMargins(7, 2, 2, 2)
         row.setSpacing(7)
@@ -71,23 +72,33 @@ class Asking(QFrame):
         if job is None or now - self._since < SLOW:
             return ""
         left = "" if now - self._since < LONG else time_left(now - self._since, job.done)
+        if not left and job.cost:  # too early to tell by its pace
+            return f"computing … {job.cost}"
         return f"computing … {100 * job.done:.0f} %{left}"
 
-    def offer(self, step: int | None, cursor: int, *, allowed: bool) -> None:
-        """Say how old the picture is, and offer to measure.
+    def offer(self, step: int | None, cursor: int, *, allowed: bool, running: bool = False) -> None:
+        """Say how old the picture is, and offer to measure; or to give up what was asked for.
 
         Args:
             step: when the picture was measured, None where there is none.
             cursor: the step looked at.
             allowed: whether there is reason to offer it (the cursor stands, nothing is under way).
+            running: whether a measurement that was asked for here is under way.
         """
+        self._running = running
+        self._button.setText("cancel" if running else "measure here")
+        self._button.setToolTip(
+            "Give up the measurement under way"
+            if running
+            else "Measure at the step where the cursor stands"
+        )
         text = f"measured at step {step}" if step not in (None, cursor) and allowed else ""
         if bool(text) == self.property("bare"):
             self.setProperty("bare", not text)
             self.style().polish(self)
         self._text.setText(text)
         self._text.setVisible(bool(text))
-        self.setVisible(allowed and step != cursor)
+        self.setVisible(running or (allowed and step != cursor))
         self.adjustSize()
         room = self.parentWidget().rect()
         if step is None:  # under the words in the middle of an empty plot
@@ -95,6 +106,10 @@ class Asking(QFrame):
         else:
             self.move(room.width() - self.width() - 6, 4)
         self.raise_()
+
+    @Slot()
+    def _pressed(self) -> None:
+        (self.cancelled if self._running else self.asked).emit()
 
 
 def time_left(spent: float, done: float) -> str:

@@ -34,7 +34,7 @@ NAME = "critical_points"
 STARTS, NOISE = "200", "0, 0.1, 0.3, 1"
 EMPTY = (
     "Critical points of the loss appear here, their index against their loss: search for them "
-    "around the runs, or tick “Critical points” under “Measure while running”."
+    "around the runs, with what “search” says."
 )
 COLOURS = ("noise", "lane")
 TIPS = (
@@ -72,6 +72,7 @@ class Critical(View):
         self._open.setMenu(self._make_menu())
         self._stop = QToolButton(objectName="flat", text="cancel")
         self._stop.clicked.connect(self._cancel)
+        self._stop.hide()
         for button in (self._search, self._open, self._stop):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setCursor(Qt.CursorShape.PointingHandCursor)

@@ -29,6 +29,7 @@ class Probing(View):
 
     probe = ""  # its name in the catalogue
     empty = ""  # what will appear here, and how to get it
+    offers_cancel = False  # whether it lets the user give up what they asked for, over the plot
 
     def __init__(
         self, bridge: Bridge, state: ViewState, parent: QWidget | None, measured: Measured
@@ -45,6 +46,8 @@ class Probing(View):
         self._measured = measured
         self._asking = Asking(self.probe, self)
         self._asking.asked.connect(self._ask)
+        self._asking.cancelled.connect(self._cancel_asked)
+        self._wanted = self._begun = False  # whether it was asked for here, and is under way
         self._seen: Any = None
         self._there = float("-inf")  # when there was something to draw
 
@@ -118,9 +121,19 @@ class Probing(View):
         idle = not frame.playing and self._asking.job(frame) is None
         allowed = offered and idle and not self._is_coming() and self.wish() is not None
         step = None if shown is None else shown.step
-        self._asking.offer(step, self.state.cursor, allowed=allowed)
-        words = [self._asking.progress(frame), *words]
+        progress = self._asking.progress(frame)  # nothing for what is done in no time
+        running = self._is_asked_for() and bool(progress)
+        self._asking.offer(step, self.state.cursor, allowed=allowed, running=running)
+        words = [progress, *words]
         self.said.emit(" · ".join(word for word in words if word))
+
+    def _is_asked_for(self) -> bool:
+        """Whether a measurement is under way that was asked for here and can be given up."""
+        there = self._asking.job(self.bridge.frame) is not None
+        if self._wanted and not there and self._begun:
+            self._wanted = False
+        self._begun = self._wanted and there
+        return self.offers_cancel and self._begun
 
     def _is_coming(self) -> bool:
         """Whether nothing was measured yet, and will be without being asked for."""
@@ -143,7 +156,15 @@ class Probing(View):
         if wish is not None:
             name, options = self.request(wish)
             self.bridge.post("ask", name, (name, self.probe), options)
+            self._wanted, self._begun = True, False
             self.outdated()
+
+    @Slot()
+    def _cancel_asked(self) -> None:
+        """Give up what was asked for."""
+        self.bridge.post("cancel", (self.request({})[0], self.probe))
+        self._wanted = False
+        self.outdated()
 
     @Slot()
     def _look_again(self) -> None:
@@ -157,6 +178,8 @@ class Probing(View):
 
 class LaneProbing(Probing):
     """A view of a probe that sees one lane: it asks for the selected one, or the first."""
+
+    offers_cancel = True
 
     def wish(self) -> dict[str, Any] | None:
         """The lane to measure."""

@@ -160,3 +160,15 @@ def test_begins_with_the_vectors_of_the_last_measurement(see, measured):
     np.testing.assert_array_equal(
         measured(probe, problem, other)[0].arrays["eigenvalues"], cold.arrays["eigenvalues"]
     )
+
+
+def test_a_spectrum_of_many_parameters_is_forecast(see):
+    problem = lab.problem("moons_mlp", samples=60)
+    theta = problem.start([torch.Generator().manual_seed(0)])
+    sight = see(theta.numpy())
+    found = HessianSpectrum(k=5, probes=2, steps=10).forecast(problem, sight)
+    assert found.unit == "products"
+    assert found.count > 2 * 10
+    assert found.bytes > 0
+    assert HessianSpectrum(exact=2000).forecast(problem, sight) is None
+    assert HessianSpectrum(operator="ggn").forecast(problem, sight) is None

@@ -429,3 +429,32 @@ def test_words_over_the_density_do_not_lie_over_each_other(desk, network):
     ]
     assert len(boxes) == 2
     assert not boxes[0].intersects(boxes[1])
+
+
+def test_what_was_asked_for_here_can_be_given_up(desk, bare, monkeypatch):
+    from lab.engine.messages import JobState
+
+    now = [0.0]
+    monkeypatch.setattr("lab.gui.views.asking.time.monotonic", lambda: now[0])
+    on = desk(Spectrum)
+    on.show(bare, 0)
+    button = on.view._asking._button
+    assert button.text() == "measure here"
+    button.click()
+    assert on.bridge.posts[-1][:3] == ("ask", "probe", ("probe", "hessian_spectrum"))
+    job = JobState("hessian_spectrum", "sgd", 0.0, 1, 4.0, "120 products · about 4 s · 3 MB")
+    for done in (0.0, 0.01):
+        on.show(bare, 0, job=job._replace(done=done))
+        now[0] += 0.6
+    assert on.said.startswith("computing … 120 products · about 4 s · 3 MB")
+    assert button.isVisible()
+    assert button.text() == "cancel"
+    button.click()
+    assert on.bridge.posts[-1] == ("cancel", ("probe", "hessian_spectrum"))
+    on.show(bare, 0)
+    assert button.text() == "measure here"
+    for done in (0.0, 0.01):  # a planned one is nobody's to give up
+        on.show(bare, 0, job=job._replace(done=done))
+        now[0] += 0.6
+    assert on.said.startswith("computing")
+    assert not button.isVisible()
