@@ -34,7 +34,7 @@ NAME = "critical_points"
 STARTS, NOISE = "200", "0, 0.1, 0.3, 1"
 EMPTY = (
     "Critical points of the loss appear here, their index against their loss: search for them "
-    "around the runs, with what “search” says."
+    "around the runs with “search”, or with “measure” under “Measure while running”."
 )
 COLOURS = ("noise", "lane")
 TIPS = (

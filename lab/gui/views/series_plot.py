@@ -17,6 +17,7 @@ MARGIN = 14  # pixels above a plot's axis and below it
 FEW = 40  # up to so many measurements each has its own dot
 BAND_ROOM = 0.5  # part of the lines' own span by which bands may widen the axis at each end
 DEEPEST = 12.0  # decades below the highest value that are shown
+SELDOM = 0.1  # part of the values that may lie deeper than that unseen
 OUTLYING = 20.0  # values beyond this many times the 90 % point do not stretch a linear axis
 
 
@@ -127,7 +128,8 @@ class SeriesPlot(Plot):
         if not len(lines):
             return (0.0, 1.0)
         if self.log:
-            lines = lines[lines >= lines.max() - DEEPEST]
+            deep = min(lines.max() - DEEPEST, np.quantile(lines, SELDOM))
+            lines = lines[lines >= deep]
         else:
             cap = OUTLYING * np.quantile(np.abs(lines), 0.9)
             lines = lines[np.abs(lines) <= cap] if cap > 0 else lines
