@@ -94,7 +94,9 @@ class Survey(QObject):
 
     @Slot()
     def _ask(self) -> None:
-        """Ask for the surface of what is seen."""
+        """Ask for the surface of what is seen; not in place of a plane that is on its way."""
+        if self._coming is not None:
+            return
         if self._bridge.frame.readonly or (self._seen is not None and self._seen == self._asked):
             return
         self._asked = self._seen
