@@ -161,4 +161,4 @@ def test_accuracy_beside_the_loss(benchmark, claims):
 
     benchmark.pedantic(both, rounds=1)
     alone, together = seconds(case.ours, both, rounds=2)
-    claims.at_most("digits MLP, surface with accuracy, time / without", together / alone, 1.5)
+    claims.at_most("digits MLP, surface with accuracy, time / without", together / alone, 1.8)

@@ -18,7 +18,7 @@ from lab.engine.problem import Problem
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _POINT_WORK = 300_000_000  # multiplications in a block of points
-_VECTOR_WORK = 20_000_000  # the same in a block of Hessian products: beyond it, a loop is as fast
+_VECTOR_WORK = 200_000_000  # the same in a block of Hessian products: some 20 ms on two cores
 _MOST_POINTS = {"surface": 8192, "function": 256, "network": 128}  # whatever the multiplications
 _MOST_NUMBERS = 1 << 20  # parameters in a block of points
 _MOST_VECTORS = 64
