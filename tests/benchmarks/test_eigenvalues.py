@@ -1,10 +1,11 @@
 """Top-10 eigenvalues of two networks against what people use, with the accuracy of each."""
 
+import warnings
+
 import hessian_eigenthings as eigenthings
 import numpy as np
 import pytest
 import torch
-from curvlinops import HessianLinearOperator
 from pyhessian import hessian as of_module
 from scipy.sparse.linalg import eigsh
 from sklearn.datasets import load_digits
@@ -13,6 +14,11 @@ from torch import nn
 
 import lab
 
+with warnings.catch_warnings():  # its own, of what it builds on
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from curvlinops import HessianLinearOperator
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the peers' own
 COUNT = 10
 
 

@@ -75,7 +75,7 @@ class Network(Problem):
     def product_forecast(self, vectors: int, dtype: torch.dtype, samples: int | None = None) -> int:
         """See `Problem.product_forecast`; in parts of what a gradient holds, as measured."""
         count = self.samples if samples is None else samples
-        parts = 1.7 + 2 * vectors if self.shares_point else 2.3 * vectors
+        parts = 1.8 + 2.15 * vectors if self.shares_point else 2.3 * vectors
         kept = parts * count * self._numbers_per_sample * dtype.itemsize
         return super().product_forecast(vectors, dtype, samples) + int(kept)
 

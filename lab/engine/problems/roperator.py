@@ -71,6 +71,9 @@ class ROperator:
             state = after
         self.outputs = state.mT  # (runs, N, C)
         self._bending: tuple[int, object] = (0, None)
+        # Memory for what passes through hidden layers: asking the system for large pieces anew in
+        # every product costs as much as the arithmetic on them.
+        self._room: dict[tuple[str, int], torch.Tensor] = {}
         self._states = self._backwards(passed)
 
     def _backwards(self, passed: list[tuple]) -> list[_State]:
@@ -143,15 +146,18 @@ class ROperator:
         """
         moves = self._layout.split(vectors)
         moving, affines, before = None, [], []
-        for layer, inputs, slope, *_ in self._states:
-            affine = _times(moves[layer.weight], inputs)
+        for depth, (layer, inputs, slope, *_) in enumerate(self._states):
+            room = self._space("affine", depth, len(vectors))
+            affine = _times(moves[layer.weight], inputs, room)
             if layer.bias:
                 affine += moves[layer.bias][..., None]
             if moving is not None:
                 affine = _add_times(affine, self._parts[layer.weight], moving)
             affines.append(affine)
             before.append(moving)
-            after = affine if slope is None else slope * affine
+            after = affine
+            if slope is not None:
+                after = torch.mul(slope, affine, out=self._space("after", depth, len(vectors)))
             if layer.skip and moving is not None:
                 after = after + with_units(moving, after.shape[1])
             moving = after
@@ -179,9 +185,11 @@ class ROperator:
         found: dict[str, torch.Tensor] = {}
         for depth in reversed(range(len(self._states))):
             layer, inputs, slope, delta, bend = self._states[depth]
-            own = gradient if slope is None else slope * gradient
-            if moves is not None and bend is not None:
-                own = torch.addcmul(own, bend, affines[depth])
+            own = gradient
+            if slope is not None:
+                own = torch.mul(slope, gradient, out=self._space("own", depth, len(gradient)))
+            if moves is not None and bend is not None:  # so there is a slope, and own is its own
+                own.addcmul_(bend, affines[depth])
             weight = _times(own, inputs.mT)
             if moves is not None and before[depth] is not None:
                 weight = _add_times(weight, delta, before[depth].mT)
@@ -190,13 +198,27 @@ class ROperator:
                 found[layer.bias] = own.sum(dim=-1)
             if not depth:
                 break
-            back = _times(self._parts[layer.weight].mT, own)
+            room = self._space("back", depth - 1, len(gradient))
+            back = _times(self._parts[layer.weight].mT, own, room)
             if moves is not None:
                 back = _add_times(back, moves[layer.weight].mT, delta)
             if layer.skip:
                 back = back + with_units(gradient, inputs.shape[1])
             gradient = back
         return self._layout.join(found)
+
+    def _space(self, what: str, depth: int, count: int) -> torch.Tensor | None:
+        """Room (count, units, N) for what a hidden layer gives; None for the last, which is new.
+
+        What the last layer gives is handed out, and must stay as it is.
+        """
+        if depth == len(self._states) - 1:
+            return None
+        delta = self._states[depth].delta
+        room = self._room.get((what, depth))
+        if room is None or len(room) != count:
+            room = self._room[what, depth] = delta.new_empty(count, *delta.shape[1:])
+        return room
 
 
 def activated(
@@ -221,11 +243,15 @@ def activated(
     return values.detach(), slope.detach(), bend
 
 
-def _times(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def _times(
+    left: torch.Tensor, right: torch.Tensor, room: torch.Tensor | None = None
+) -> torch.Tensor:
     """Matrix products of (n, a, b) with (m, b, c), where n or m may be 1: (max(n, m), a, c)."""
     if len(right) == 1 and len(left) > 1:  # one wide product
-        return (left.reshape(-1, left.shape[2]) @ right[0]).unflatten(0, left.shape[:2])
-    return torch.bmm(left.expand(len(right), -1, -1), right)
+        flat = None if room is None else room.flatten(0, 1)
+        found = torch.mm(left.reshape(-1, left.shape[2]), right[0], out=flat)
+        return found.unflatten(0, left.shape[:2])
+    return torch.bmm(left.expand(len(right), -1, -1), right, out=room)
 
 
 def _add_times(first: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
