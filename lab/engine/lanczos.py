@@ -89,10 +89,16 @@ def _without(vectors: torch.Tensor, *bases: torch.Tensor) -> torch.Tensor:
     again (the criterion of Daniel, Gragg, Kaufman & Stewart 1976).
     """
     vectors = vectors[:, None]
-    for _ in range(2):
-        before = torch.linalg.vector_norm(vectors, dim=2)
-        for basis in bases:  # by turns: one basis brings back what rounding left of the other
-            vectors = vectors - (vectors @ basis.mT) @ basis
-        if (torch.linalg.vector_norm(vectors, dim=2) > _KEPT * before).all():
-            break
-    return vectors[:, 0]
+    before = torch.linalg.vector_norm(vectors, dim=2, keepdim=True)
+    once = _swept(vectors, *bases)
+    short = ~(torch.linalg.vector_norm(once, dim=2, keepdim=True) > _KEPT * before)
+    if short.any():  # each for itself: what the others need must not change a vector's rounding
+        once = torch.where(short, _swept(once, *bases), once)
+    return once[:, 0]
+
+
+def _swept(vectors: torch.Tensor, *bases: torch.Tensor) -> torch.Tensor:
+    """One sweep, by turns: one basis brings back what rounding left of the other."""
+    for basis in bases:
+        vectors = vectors - (vectors @ basis.mT) @ basis
+    return vectors
