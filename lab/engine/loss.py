@@ -1,7 +1,7 @@
 """What a loss is: a frozen dataclass of knobs, and a function of outputs and targets."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -39,6 +39,33 @@ class Loss(ABC):
         Returns:
             (...), the mean over the N samples of each run.
         """
+
+    def bending(
+        self, outputs: torch.Tensor, targets: torch.Tensor
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Products with the second derivative of the mean loss by the outputs.
+
+        Two passes through a graph that is kept; a loss may have them written out instead.
+
+        Args:
+            outputs: (runs, N, C).
+            targets: as `value` takes them.
+
+        Returns:
+            A function u (runs, N, C) -> Su (runs, N, C).
+        """
+        with torch.enable_grad():
+            ends = outputs.detach().requires_grad_()
+            value = self.value(ends, targets)
+            (slopes,) = torch.autograd.grad(value.sum(), ends, create_graph=True)
+
+        def bend(weight: torch.Tensor) -> torch.Tensor:
+            if not slopes.requires_grad:  # a loss that is linear in the outputs
+                return torch.zeros_like(weight)
+            kept = {"retain_graph": True, "materialize_grads": True}
+            return torch.autograd.grad(slopes, ends, weight, **kept)[0]
+
+        return bend
 
     def draw_targets(self, outputs: torch.Tensor, noise: Noise, what: str) -> torch.Tensor:
         """Targets drawn from what the model itself holds likely.

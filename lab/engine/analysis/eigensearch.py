@@ -96,9 +96,12 @@ def search(
         for growing in lanczos(found.product, first, limit - used, against):
             used += 1
             _check_room(used, limit, like, size)
+            exhausted = not growing.off_diagonal[0, -1] > 0
+            if used < k and not exhausted:  # too few to be among them
+                yield Progress(used / limit / (k + 1))
+                continue
             ritz.look(growing)
             settled = wanted.settled(ritz.values, ritz.residuals)
-            exhausted = not growing.off_diagonal[0, -1] > 0
             enough = used == limit or not np.isfinite(ritz.values).all()
             if len(settled) == k and settled.all() and not exhausted:
                 safe = safe or ritz.nothing_hides(growing, part)

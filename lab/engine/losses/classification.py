@@ -3,6 +3,7 @@
 Below, p = softmax(z) and p_y is its entry for the right class.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -43,6 +44,19 @@ class CrossEntropy(SampleLoss):
     def samples(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """See the formula."""
         return negative_log_probability(outputs, targets)
+
+    def bending(
+        self, outputs: torch.Tensor, targets: torch.Tensor
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """For each sample (diag p - p pᵀ) / N, whatever its class."""
+        p = outputs.detach().softmax(-1)
+        share = p / p.shape[-2]
+
+        def bend(weight: torch.Tensor) -> torch.Tensor:
+            each = share * weight
+            return each.addcmul_(p, each.sum(-1, keepdim=True), value=-1)
+
+        return bend
 
     def draw_targets(self, outputs: torch.Tensor, noise: Noise, what: str) -> torch.Tensor:
         """Classes (runs, N) drawn with the probabilities p, by where they add up to a number."""

@@ -17,7 +17,6 @@ from lab.engine.loss import Loss
 from lab.engine.problems.activations import Activation
 from lab.engine.problems.layers import with_units
 from lab.engine.problems.roperator import activated
-from lab.engine.problems.tangent import bending
 
 Parts = Mapping[str, torch.Tensor]  # name -> a tensor of the network
 
@@ -86,7 +85,7 @@ class ConvolutionROperator:
             ends = outputs[None].requires_grad_()
             value = criterion.value(ends, targets)
             (gradient,) = torch.autograd.grad(value.sum(), ends, materialize_grads=True)
-        self._bend = bending(criterion, outputs[None], targets)
+        self._bend = criterion.bending(outputs[None], targets)
         slopes = gradient[0].split(_BLOCK)
         self._blocks = [self._backwards(*pair) for pair in zip(passed, slopes, strict=True)]
 

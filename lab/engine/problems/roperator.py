@@ -16,14 +16,17 @@ from lab.engine.layout import Layout
 from lab.engine.loss import Loss
 from lab.engine.problems.activations import Activation
 from lab.engine.problems.layers import Dense, with_units
-from lab.engine.problems.tangent import bending, sample_slopes
+from lab.engine.problems.tangent import sample_slopes
 from lab.engine.structure import Tangent
 
 Parts = Mapping[str, torch.Tensor]  # name -> (runs, *shape)
 
 
 class _State(NamedTuple):
-    """What a layer did at the points, each (runs, units, N); None stands for a factor of 1 or 0."""
+    """What a layer did at the points, each (runs, N, units); None stands for a factor of 1 or 0.
+
+    The inputs are (1, N, units) where all runs have the same.
+    """
 
     layer: Dense
     inputs: torch.Tensor
@@ -59,17 +62,17 @@ class ROperator:
         """
         self._layout, self._criterion, self._targets = layout, criterion, targets
         self._parts = layout.split(theta.detach())
-        state = inputs.mT.expand(len(theta), -1, -1)
+        state = inputs if inputs.ndim == 3 else inputs[None]
         passed = []
         for layer in layers:
-            affine = _times(self._parts[layer.weight], state)
+            affine = _times(state, self._parts[layer.weight].mT)
             if layer.bias:
-                affine = affine + self._parts[layer.bias][..., None]
+                affine = affine + self._parts[layer.bias][:, None]
             values, slope, bend = activated(layer.activation, affine)
-            after = values + with_units(state, values.shape[1]) if layer.skip else values
+            after = values + with_units(state, values.shape[2], dim=2) if layer.skip else values
             passed.append((layer, state, slope, bend))
             state = after
-        self.outputs = state.mT  # (runs, N, C)
+        self.outputs = state  # (runs, N, C)
         self._bending: tuple[int, object] = (0, None)
         # Memory for what passes through hidden layers: asking the system for large pieces anew in
         # every product costs as much as the arithmetic on them.
@@ -81,21 +84,22 @@ class ROperator:
         with torch.enable_grad():
             ends = self.outputs.detach().requires_grad_()
             value = self._criterion.value(ends, self._targets)
-            (found,) = torch.autograd.grad(value.sum(), ends, materialize_grads=True)
-        gradient, states = found.mT, []
+            (gradient,) = torch.autograd.grad(value.sum(), ends, materialize_grads=True)
+        states = []
         for layer, inputs, slope, bend in reversed(passed):
             delta = gradient if slope is None else slope * gradient
             states.append(
                 _State(layer, inputs, slope, delta, None if bend is None else bend * gradient)
             )
-            back = _times(self._parts[layer.weight].mT, delta)
-            gradient = back + with_units(gradient, inputs.shape[1]) if layer.skip else back
+            back = _times(delta, self._parts[layer.weight])
+            skipped = with_units(gradient, inputs.shape[2], dim=2) if layer.skip else None
+            gradient = back if skipped is None else back + skipped
         return states[::-1]
 
     def hessian(self, vectors: torch.Tensor) -> torch.Tensor:
         """Products (n, dim) of vectors (n, dim) with the Hessian."""
         pushed, affine, states = self._push(vectors)
-        return self._pull(self.bend(pushed.mT).mT, self._layout.split(vectors), affine, states)
+        return self._pull(self.bend(pushed), self._layout.split(vectors), affine, states)
 
     def gauss_newton(self, vectors: torch.Tensor) -> torch.Tensor:
         """Products (n, dim) of vectors (n, dim) with the Gauss-Newton matrix."""
@@ -109,11 +113,11 @@ class ROperator:
 
     def push(self, vectors: torch.Tensor) -> torch.Tensor:
         """Derivatives (n, N, C) of the outputs along vectors (n, dim)."""
-        return self._push(vectors)[0].mT
+        return self._push(vectors)[0]
 
     def pull(self, weights: torch.Tensor) -> torch.Tensor:
         """Gradients (n, dim) of sums of the outputs weighted by (n, N, C)."""
-        return self._pull(weights.mT)
+        return self._pull(weights)
 
     def bend(self, weights: torch.Tensor) -> torch.Tensor:
         """Products (n, N, C) of weights (n, N, C) with the loss's curvature in the outputs."""
@@ -123,7 +127,7 @@ class ROperator:
             targets = self._targets
             if len(self.outputs) == 1 and targets.ndim > _sample_axes(self._criterion):
                 targets = targets.expand(count, *targets.shape[1:])
-            self._bending = count, bending(self._criterion, outputs, targets)
+            self._bending = count, self._criterion.bending(outputs, targets)
         return self._bending[1](weights)
 
     @property
@@ -141,25 +145,24 @@ class ROperator:
         """Forwards along vectors (n, dim).
 
         Returns:
-            Derivatives of the outputs (n, C, N), and of each layer's affine map and inputs, (n,
-            units, N); None for the data, which do not move.
+            Derivatives of the outputs (n, N, C), and of each layer's affine map and inputs, (n, N,
+            units); None for the data, which do not move.
         """
         moves = self._layout.split(vectors)
         moving, affines, before = None, [], []
         for depth, (layer, inputs, slope, *_) in enumerate(self._states):
             room = self._space("affine", depth, len(vectors))
-            affine = _times(moves[layer.weight], inputs, room)
-            if layer.bias:
-                affine += moves[layer.bias][..., None]
+            shift = moves[layer.bias][:, None] if layer.bias else None
+            affine = _times(inputs, moves[layer.weight].mT, room, shift)
             if moving is not None:
-                affine = _add_times(affine, self._parts[layer.weight], moving)
+                _add_times(affine, moving, self._parts[layer.weight].mT)
             affines.append(affine)
             before.append(moving)
             after = affine
             if slope is not None:
                 after = torch.mul(slope, affine, out=self._space("after", depth, len(vectors)))
             if layer.skip and moving is not None:
-                after = after + with_units(moving, after.shape[1])
+                after = after + with_units(moving, after.shape[2], dim=2)
             moving = after
         return moving, affines, before
 
@@ -173,7 +176,7 @@ class ROperator:
         """Back from the outputs to the parameters.
 
         Args:
-            gradient: (n, C, N), by the outputs.
+            gradient: (n, N, C), by the outputs.
             moves: the vectors' tensors, for what the network's own curvature adds; None for
                 nothing.
             affines: derivatives of the affine maps along the vectors.
@@ -190,25 +193,26 @@ class ROperator:
                 own = torch.mul(slope, gradient, out=self._space("own", depth, len(gradient)))
             if moves is not None and bend is not None:  # so there is a slope, and own is its own
                 own.addcmul_(bend, affines[depth])
-            weight = _times(own, inputs.mT)
+            weight = _times(own.mT, inputs)
             if moves is not None and before[depth] is not None:
-                weight = _add_times(weight, delta, before[depth].mT)
+                _add_times(weight, delta.mT, before[depth])
             found[layer.weight] = weight
             if layer.bias:
-                found[layer.bias] = own.sum(dim=-1)
+                found[layer.bias] = own.sum(dim=1)
             if not depth:
                 break
-            room = self._space("back", depth - 1, len(gradient))
-            back = _times(self._parts[layer.weight].mT, own, room)
+            back = _times(
+                own, self._parts[layer.weight], self._space("back", depth - 1, len(gradient))
+            )
             if moves is not None:
-                back = _add_times(back, moves[layer.weight].mT, delta)
+                _add_times(back, delta, moves[layer.weight])
             if layer.skip:
-                back = back + with_units(gradient, inputs.shape[1])
+                back = back + with_units(gradient, inputs.shape[2], dim=2)
             gradient = back
         return self._layout.join(found)
 
     def _space(self, what: str, depth: int, count: int) -> torch.Tensor | None:
-        """Room (count, units, N) for what a hidden layer gives; None for the last, which is new.
+        """Room (count, N, units) for what a hidden layer gives; None for the last, which is new.
 
         What the last layer gives is handed out, and must stay as it is.
         """
@@ -244,20 +248,34 @@ def activated(
 
 
 def _times(
-    left: torch.Tensor, right: torch.Tensor, room: torch.Tensor | None = None
+    left: torch.Tensor,
+    right: torch.Tensor,
+    room: torch.Tensor | None = None,
+    shift: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Matrix products of (n, a, b) with (m, b, c), where n or m may be 1: (max(n, m), a, c)."""
-    if len(right) == 1 and len(left) > 1:  # one wide product
+    """Matrix products of (n, a, b) with (m, b, c), where n or m may be 1: (max(n, m), a, c).
+
+    Args:
+        left: the first ones.
+        right: the second ones.
+        room: where the result goes; new memory if not given.
+        shift: (max(n, m), 1, c), added to every row.
+    """
+    if shift is None and len(right) == 1 and left.is_contiguous():  # one tall product
         flat = None if room is None else room.flatten(0, 1)
-        found = torch.mm(left.reshape(-1, left.shape[2]), right[0], out=flat)
-        return found.unflatten(0, left.shape[:2])
-    return torch.bmm(left.expand(len(right), -1, -1), right, out=room)
+        return torch.mm(left.flatten(0, 1), right[0], out=flat).unflatten(0, left.shape[:2])
+    count = max(len(left), len(right))
+    both = left.expand(count, -1, -1), right.expand(count, -1, -1)
+    return torch.bmm(*both, out=room) if shift is None else torch.baddbmm(shift, *both, out=room)
 
 
-def _add_times(first: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """First plus the matrix products of left and right, of which one may be shared."""
-    count = len(first)
-    return first.baddbmm_(left.expand(count, -1, -1), right.expand(count, -1, -1))
+def _add_times(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+    """Add to a total the matrix products of left and right, of which one may be shared."""
+    if len(right) == 1 and left.is_contiguous():
+        total.flatten(0, 1).addmm_(left.flatten(0, 1), right[0])
+    else:
+        count = len(total)
+        total.baddbmm_(left.expand(count, -1, -1), right.expand(count, -1, -1))
 
 
 def _sample_axes(criterion: Loss) -> int:

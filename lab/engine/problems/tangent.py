@@ -1,7 +1,5 @@
 """Products with the derivative of a network's outputs, and with what its loss makes of them."""
 
-from collections.abc import Callable
-
 import torch
 
 from lab.engine.loss import Loss
@@ -35,37 +33,9 @@ def tangent_of(
     return Tangent(
         lambda: sample_slopes(criterion, ends, targets),
         push,
-        bending(criterion, ends, targets),
+        criterion.bending(ends, targets),
         pull,
     )
-
-
-def bending(
-    criterion: Loss, outputs: torch.Tensor, targets: torch.Tensor
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Products with the second derivative of the mean loss by the outputs.
-
-    Args:
-        criterion: the loss.
-        outputs: (runs, N, C).
-        targets: as `Loss.value` takes them.
-
-    Returns:
-        A function u (runs, N, C) -> Su (runs, N, C).
-    """
-    with torch.enable_grad():
-        ends = outputs.detach().requires_grad_()
-        value = criterion.value(ends, targets)
-        (slopes,) = torch.autograd.grad(value.sum(), ends, create_graph=True)
-
-    def bend(weight: torch.Tensor) -> torch.Tensor:
-        if not slopes.requires_grad:  # a loss that is linear in the outputs
-            return torch.zeros_like(weight)
-        return torch.autograd.grad(slopes, ends, weight, retain_graph=True, materialize_grads=True)[
-            0
-        ]
-
-    return bend
 
 
 def sample_slopes(criterion: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

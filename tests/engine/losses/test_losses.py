@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch.autograd.functional import hessian as hessian_of
 from torch.nn import functional
 
 import lab
@@ -206,6 +207,19 @@ def test_a_loss_knows_its_place_in_the_catalogue():
         )
 
 
+@pytest.mark.parametrize("name", lab.catalogue("loss"))
+def test_products_with_the_second_derivative_by_the_outputs(name):
+    loss = lab.loss(name)
+    outputs, targets = example(loss, runs=(2,))
+    weights = draw(2, 7, 4, seed=2)
+    for run, (row, found) in enumerate(
+        zip(outputs, loss.bending(outputs, targets)(weights), strict=True)
+    ):
+        matrix = hessian_of(lambda z: loss.value(z, targets), row)  # (7, 4, 7, 4)
+        wanted = torch.einsum("ncmd,md->nc", matrix, weights[run])
+        torch.testing.assert_close(found, wanted)
+
+
 @pytest.mark.parametrize(("name", "targets"), [("cross_entropy", 2), ("mse", [[0.3, -1.0, 2.0]])])
 def test_the_squares_of_the_fishers_root_are_the_losss_curvature(name, targets):
     """For these two the Fisher matrix of the outputs is the Hessian, whatever the target."""
@@ -215,7 +229,7 @@ def test_the_squares_of_the_fishers_root_are_the_losss_curvature(name, targets):
     root = loss.fisher_root(outputs[None])
     assert root.shape == (3, 1, 1, 3)
     squares = torch.einsum("trnc,trnd->cd", root, root)
-    hessian = torch.autograd.functional.hessian(lambda z: loss(z[None], wanted), outputs[0])
+    hessian = hessian_of(lambda z: loss(z[None], wanted), outputs[0])
     torch.testing.assert_close(squares, hessian)
 
 
