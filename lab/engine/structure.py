@@ -46,7 +46,8 @@ class Tangent(NamedTuple):
     """A network's outputs to first order around points, and its loss to second order in them.
 
     With J the derivative of the outputs by the parameters and S the second derivative of the mean
-    loss by the outputs. The graphs die with it.
+    loss by the outputs. For a differential equation the outputs are what its loss is a function
+    of at each node: the residual, or the solution and its gradient. The graphs die with it.
     """
 
     slopes: Callable[[], torch.Tensor]  # gradients (runs, N, C) of samples' own losses by outputs
@@ -66,6 +67,10 @@ class Structure:
     terms: tuple[str, ...] = ()  # names of the losses, where there are several: see `term_values`
     samples: int = 0  # how many samples the value is a mean over, 0 where there are none
     sample_trouble: str = ""  # why samples have no losses of their own, empty if they have
+    sample_work: int = 1  # multiplications by each weight that a sample takes, roughly
+    # how many outputs make the tangent kernel, the first of those that `tangent` has for a sample;
+    # 0 for a problem without outputs
+    kernel_outputs: int = 0
     # why there is no `model_gradient`, empty if there is
     likelihood_trouble: str = "this problem is no network that foresees targets"
     classes: int = 0  # how many classes a network's outputs score, 0 where there are none
@@ -141,6 +146,20 @@ class Structure:
             ValueError: a problem that is no network.
         """
         raise ValueError(f"a network's outputs are needed: {type(self).__name__} has none")
+
+    def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
+        """What the outputs of the tangent kernel are to become, up to a constant of each sample.
+
+        Args:
+            like: a tensor on the device and of the precision in question.
+
+        Returns:
+            (N, kernel_outputs), on all data; rows of a unit matrix for classes.
+
+        Raises:
+            ValueError: a problem without outputs.
+        """
+        raise ValueError(f"a network's targets are needed: {type(self).__name__} has none")
 
     def model_gradient(
         self, theta: torch.Tensor, noise: Noise, what: str, batch: Batch | None = None

@@ -8,12 +8,16 @@ the data, neither centred nor drawn (Kunstner, Balles & Hennig 2019, arXiv 1905.
 it apart from G). The neural tangent kernel is J Jᵀ (Jacot, Gabriel & Hongler 2018, arXiv
 1806.07572), neither centred nor divided by anything, with one row for each output of each sample,
 sample by sample.
+
+For a differential equation samples are nodes, whose own losses carry the weights of the quadrature
+rule; what its outputs and its kernel are is said by each problem (`lab.engine.problems.pde`).
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn import functional
 
 from lab.engine.analysis.sampling import vectors_in_block
 from lab.engine.knobs import check_name, shown
@@ -75,7 +79,7 @@ def operator(
     size = problem.dim if block is None else len(block)
     if name == "ntk":
         count = problem.samples if batch is None else len(batch)
-        size = count * outputs_of(problem, theta[None])
+        size = count * problem.kernel_outputs
 
     def make(width: int) -> Product:
         points = theta.detach().expand(width, -1)
@@ -94,12 +98,12 @@ def check_operator(problem: Problem, name: str) -> None:
     """
     if name in ("hessian", "ggn", "rest") and problem.hessian_trouble:
         raise ValueError(f"curvature cannot be measured here: {problem.hessian_trouble}")
-    if name != "hessian" and not hasattr(problem, "outputs"):
+    if name != "hessian" and not problem.kernel_outputs:
         raise ValueError(
             f"operator = {name!r} needs a network's outputs: {problem.title} has none "
             "(use 'hessian')"
         )
-    if name == "fisher" and getattr(problem, "sample_trouble", ""):
+    if name == "fisher" and problem.sample_trouble:
         raise ValueError(f"operator = 'fisher' needs losses of samples: {problem.sample_trouble}")
 
 
@@ -158,16 +162,16 @@ def _fisher(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> P
 
 
 def _ntk(problem: Problem, points: torch.Tensor, batch: Any, block: Any) -> Product:
-    tangent = problem.tangent(points, batch)
-    outputs = outputs_of(problem, points)
+    tangent, outputs = problem.tangent(points, batch), problem.kernel_outputs
+    others = tangent.slopes().shape[-1] - outputs  # what the loss sees, and the kernel does not
 
     def product(vectors: torch.Tensor) -> torch.Tensor:
-        pulled = tangent.pull(vectors.unflatten(1, (-1, outputs)))
+        pulled = tangent.pull(functional.pad(vectors.unflatten(1, (-1, outputs)), (0, others)))
         if block is not None:
             kept = torch.zeros_like(pulled)
             kept[:, block] = pulled[:, block]
             pulled = kept
-        return tangent.push(pulled).flatten(1)
+        return tangent.push(pulled)[..., :outputs].flatten(1)
 
     return product
 
@@ -186,12 +190,6 @@ def _in_block(product: Product, block: torch.Tensor | None, dim: int) -> Product
         return product(whole)[:, block]
 
     return in_block
-
-
-def outputs_of(problem: Problem, points: torch.Tensor) -> int:
-    """How many outputs there are for each sample."""
-    with torch.no_grad():
-        return problem.outputs(points[:1], problem.dataset.on(points)[0][:2]).shape[-1]
 
 
 def _columns(problem: Problem, layers: Any) -> torch.Tensor | None:

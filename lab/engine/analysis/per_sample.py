@@ -81,9 +81,23 @@ def sample_gradients(
     return torch.cat(rows)
 
 
+def output_gradients(problem: Problem, point: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+    """Gradients (s, outputs, dim) of single samples' outputs, those of the tangent kernel.
+
+    Args:
+        problem: with `kernel_outputs`.
+        point: (dim,).
+        part: (s,) numbers of samples.
+    """
+    with torch.enable_grad():
+        theta = point.repeat(len(part), 1).requires_grad_()
+        _, outputs = problem.evaluate_with_outputs(theta, part[:, None])
+        return _rows(outputs, theta, problem.kernel_outputs)
+
+
 def has_factors(problem: Problem) -> bool:
     """Whether the curvature of samples can be computed: few parameters, or a network."""
-    return problem.dim <= EXACT_DIM or hasattr(problem, "outputs")
+    return problem.dim <= EXACT_DIM or problem.kernel_outputs > 0
 
 
 def curvature_factors(
@@ -140,10 +154,7 @@ def _jacobians(problem: Problem, point: torch.Tensor, part: torch.Tensor) -> tor
         theta = point.repeat(len(part), 1).requires_grad_()
         value, outputs = problem.evaluate_with_outputs(theta, part[:, None])  # (s,), (s, 1, C)
         count = outputs.shape[-1]
-        rows = [
-            torch.autograd.grad(outputs[:, 0, c].sum(), theta, retain_graph=True)[0]
-            for c in range(count)
-        ]
+        jacobian = _rows(outputs, theta, count).cpu().double()  # (s, C, dim)
         (slopes,) = torch.autograd.grad(value.sum(), outputs, create_graph=True)
         bends = [
             torch.autograd.grad(
@@ -151,9 +162,19 @@ def _jacobians(problem: Problem, point: torch.Tensor, part: torch.Tensor) -> tor
             )[0][:, 0]
             for c in range(count)
         ]
-    jacobian = torch.stack(rows, dim=1).cpu().double()  # (s, C, dim)
     bend = torch.stack(bends, dim=1).cpu().double()  # (s, C, C)
     return _root(bend) @ jacobian
+
+
+def _rows(outputs: torch.Tensor, theta: torch.Tensor, count: int) -> torch.Tensor:
+    """Gradients (s, count, dim) of the first outputs (s, 1, C), each of its own theta (s, dim)."""
+    rows = [
+        torch.autograd.grad(
+            outputs[:, 0, c].sum(), theta, retain_graph=True, materialize_grads=True
+        )[0]
+        for c in range(count)
+    ]
+    return torch.stack(rows, dim=1)
 
 
 def _root(matrices: torch.Tensor) -> torch.Tensor:

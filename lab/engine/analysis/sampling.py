@@ -137,8 +137,8 @@ def vectors_in_block(problem: Problem, like: torch.Tensor, count: int) -> int:
 
 def _work(problem: Problem, like: torch.Tensor) -> int:
     """Multiplications of one evaluation, roughly, seen from one CPU core."""
-    samples = len(getattr(problem, "dataset", (0,)))
-    return max(1, problem.dim * samples // (1 if like.device.type == "cpu" else _GPU_FACTOR))
+    work = problem.dim * problem.sample_work * max(1, problem.samples)
+    return max(1, work // (1 if like.device.type == "cpu" else _GPU_FACTOR))
 
 
 def _one_by_one(problem: Problem, like: torch.Tensor) -> bool:

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point
-from lab.engine.analysis.expressivity import output_jacobian
-from lab.engine.analysis.per_sample import some_samples
+from lab.engine.analysis.per_sample import output_gradients, some_samples
 from lab.engine.device import check_memory
 from lab.engine.problem import Problem
 
@@ -84,7 +83,7 @@ def lazy_rich(
     first = as_point(problem, start).to(point)
     check_kernel(problem)
     chosen = some_samples(problem, samples, seed, like=point)
-    targets = _targets(problem, point)[chosen]
+    targets = problem.kernel_targets(point)[chosen].cpu().double()
     kernel, gradients = yield from _kernel(problem, point, chosen, 0.0)
     at_start, more = yield from _kernel(problem, first, chosen, 0.5)
     wanted = targets @ targets.T
@@ -118,7 +117,7 @@ def check_kernel(problem: Problem) -> None:
     Raises:
         ValueError: saying why.
     """
-    if not hasattr(problem, "outputs"):
+    if not problem.kernel_outputs:
         raise ValueError(f"{problem.title} is no network, and a tangent kernel is made of outputs")
     if problem.sample_trouble:
         raise ValueError(f"samples have no outputs of their own: {problem.sample_trouble}")
@@ -148,26 +147,16 @@ def _kernel(
     problem: Problem, point: torch.Tensor, chosen: torch.Tensor, done: float
 ) -> Steps[tuple[torch.Tensor, int]]:
     """The kernel (s, s) between samples in double precision, and how many gradients it took."""
-    inputs = problem.dataset.on(point)[0][chosen]
-    count, outputs = len(inputs), problem.dataset.outputs
+    count, outputs = len(chosen), problem.kernel_outputs
     needed = count * outputs * problem.dim * point.element_size()
     check_memory(needed, point.device, f"the derivatives of {count * outputs} outputs")
     rows, block = [], max(1, _BLOCK_NUMBERS // problem.dim)
     for first in range(0, count, block):
-        part = inputs[first : first + block]
-        rows.append(output_jacobian(problem.outputs, point, part).unflatten(0, (-1, len(part))))
+        rows.append(output_gradients(problem, point, chosen[first : first + block]))
         yield Progress(done + 0.5 * min(1.0, (first + block) / count))
-    jacobian = torch.cat(rows, dim=1)  # (outputs, s, dim)
-    kernel = sum(part.double() @ part.double().T for part in jacobian)
-    return kernel.cpu(), count * len(jacobian)
-
-
-def _targets(problem: Problem, like: torch.Tensor) -> torch.Tensor:
-    """Targets (N, C) as numbers, rows of a unit matrix for classes."""
-    targets = problem.dataset.on(like)[1].cpu()
-    if problem.dataset.classes:
-        return torch.nn.functional.one_hot(targets.long(), problem.dataset.classes).double()
-    return targets.double().reshape(len(targets), -1)
+    jacobian = torch.cat(rows)  # (s, outputs, dim)
+    kernel = sum(part.double() @ part.double().T for part in jacobian.unbind(1))
+    return kernel.cpu(), count * outputs
 
 
 def _leaving_out(

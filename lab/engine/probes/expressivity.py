@@ -4,12 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-import torch
-
 from lab.engine.analysis.base import Steps, to_numpy
 from lab.engine.analysis.complexity import effective_model_complexity
 from lab.engine.analysis.expressivity import POINTS, functional_dimension
-from lab.engine.analysis.operators import outputs_of
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
@@ -68,7 +65,7 @@ class FunctionalDimensionProbe(Probe):
             return "the functional dimension is that of a network"
         if problem.sample_trouble:
             return f"the outputs are no function of the input alone: {problem.sample_trouble}"
-        outputs = outputs_of(problem, torch.zeros(1, problem.dim))
+        outputs = problem.kernel_outputs
         if 2 * POINTS * outputs * problem.dim**3 > _MOST_WORK:
             size = f"{problem.dim:,} parameters" + (
                 f" and {outputs} outputs" if outputs > 1 else ""

@@ -227,6 +227,21 @@ class Network(Problem):
         """How many classes the outputs score, 0 for values."""
         return self.dataset.classes
 
+    @cached_property
+    def kernel_outputs(self) -> int:
+        """How many outputs there are for each sample."""
+        inputs = self.dataset.inputs[:2]
+        with torch.no_grad():
+            theta = torch.zeros(1, self.dim, dtype=inputs.dtype)
+            return self.outputs(theta, inputs).shape[-1]
+
+    def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
+        """See `Structure.kernel_targets`."""
+        targets = self.dataset.on(like)[1]
+        if self.dataset.classes:
+            return torch.nn.functional.one_hot(targets.long(), self.dataset.classes).to(like)
+        return targets.reshape(len(targets), -1)
+
     def evaluate_with_outputs(
         self, theta: torch.Tensor, batch: Batch | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:

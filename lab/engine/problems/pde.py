@@ -6,6 +6,15 @@ domains, networks and start; E & Yu 2018, arXiv 1710.00211, for deep Ritz; Sirig
 2018, arXiv 1708.07469, for deep Galerkin, which is also called the physics-informed or
 least-squares loss.
 
+Their matrices. The loss is the mean over the nodes of a quadratic function of what is `seen` there,
+z: the residual Δu + f in deep Galerkin, u and its gradient in deep Ritz. These are the outputs of
+the Gauss-Newton matrix JᵀSJ, with S the same at every point of parameter space and never negative.
+A node's own loss, of which the empirical Fisher matrix is made, carries the weight of the
+quadrature rule (times the number of nodes), so that the loss is the mean of these. The tangent
+kernel is that of the residual in deep Galerkin (Wang, Yu & Perdikaris 2022, "When and why PINNs
+fail to train: a neural tangent kernel perspective", J. Comput. Phys. 449, 110768) and of u itself
+in deep Ritz; it carries no weights.
+
 Deviations from the program of the first paper: integrals are taken over nodes that stay the same
 (Simpson's rule with both its ends, a scrambled Sobol sequence), and mini-batches are drawn from
 these in epochs in place of fresh random points at every step.
@@ -28,6 +37,8 @@ from lab.engine.problems.batches import EpochBatches
 from lab.engine.problems.entries import BatchSize, DataSeed
 from lab.engine.problems.jets import Smooth, residual_jet, residual_layout
 from lab.engine.problems.poisson_domains import DOMAINS, Domain, DomainName, Nodes, quadrature
+from lab.engine.problems.tangent import push_and_pull
+from lab.engine.structure import Tangent
 
 PAPER = "E & Yu 2018, arXiv 1710.00211; network and domains of Wu et al., arXiv 2103.11069"
 
@@ -58,15 +69,16 @@ class Poisson(Problem):
     data_seed: DataSeed = 0
 
     family = "network"
+    kernel_outputs = 1
     _needs_laplacian = True  # whether `seen` looks at it
 
     def __post_init__(self):
         """Refuse a number of nodes that makes no rule.
 
         Raises:
-            ValueError: an odd number of intervals, or a single point.
+            ValueError: an odd number of intervals.
         """
-        if self.nodes == 1 or (self.domain == "interval" and self.nodes % 2):
+        if self.domain == "interval" and self.nodes % 2:
             raise ValueError(
                 f"nodes = {self.nodes} is not allowed: Simpson's rule needs an even number of "
                 f"intervals (nearest {self.nodes + 1})"
@@ -87,6 +99,19 @@ class Poisson(Problem):
     @abstractmethod
     def density(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
         """What is integrated: `seen` (runs, N, numbers) -> (runs, N)."""
+
+    @abstractmethod
+    def density_curvature(self, seen: torch.Tensor) -> torch.Tensor:
+        """The diagonal of the density's second derivative by `seen`, the same at every node.
+
+        There is nothing beside the diagonal.
+
+        Args:
+            seen: (runs, N, numbers), for kind and number.
+
+        Returns:
+            (numbers,)
+        """
 
     @property
     def layout(self) -> Layout:
@@ -113,8 +138,15 @@ class Poisson(Problem):
 
     def evaluate(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
         """The loss of every run: theta (runs, dim), batch (runs, samples) or None -> (runs,)."""
+        return self.evaluate_with_outputs(theta, batch)[0]
+
+    def evaluate_with_outputs(
+        self, theta: torch.Tensor, batch: Batch | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Structure.evaluate_with_outputs`, with `seen` as the outputs."""
         nodes = self._nodes(theta, batch)
-        return self._mean(self.seen(self.trial(theta, nodes), nodes), nodes)
+        seen = self.seen(self.trial(theta, nodes), nodes)
+        return self._losses(seen, nodes).mean(-1), seen
 
     def trial(self, theta: torch.Tensor, nodes: Nodes) -> torch.Tensor:
         """The trial function g N: value, gradient and Laplacian (runs, 2 + d, N)."""
@@ -134,22 +166,20 @@ class Poisson(Problem):
 
     def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
         """See `Problem.gauss_newton_products`, with `seen` as the outputs."""
+        tangent = self.tangent(theta, batch)
+        return lambda vector: tangent.pull(tangent.bend(tangent.push(vector)))
+
+    def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
+        """See `Structure.tangent`, with `seen` as the outputs."""
         nodes = self._nodes(theta, batch)
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             seen = self.seen(self.trial(theta, nodes), nodes)
-            weights = torch.zeros_like(seen, requires_grad=True)
-            (pulled,) = torch.autograd.grad(seen, theta, weights, create_graph=True)  # Jᵀ weights
-            ends = seen.detach().requires_grad_()
-            value = self._mean(ends, nodes)
-            (slopes,) = torch.autograd.grad(value.sum(), ends, create_graph=True)
-
-        def product(vector: torch.Tensor) -> torch.Tensor:
-            (pushed,) = torch.autograd.grad(pulled, weights, vector, retain_graph=True)  # Jv
-            (bent,) = torch.autograd.grad(slopes, ends, pushed, retain_graph=True)
-            return torch.autograd.grad(seen, theta, bent, retain_graph=True)[0]
-
-        return product
+        push, pull = push_and_pull(theta, seen)
+        ends = seen.detach()
+        share = self._weights(nodes) / ends.shape[1]
+        curvature = share[..., None] * self.density_curvature(ends)  # ([runs,] N, numbers)
+        return Tangent(lambda: self._slopes(ends, nodes), push, lambda u: curvature * u, pull)
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """How far the trial function v is from the solution u.
@@ -172,6 +202,11 @@ class Poisson(Problem):
     def samples(self) -> int:
         """How many nodes there are."""
         return len(self._all.weights)
+
+    @property
+    def sample_work(self) -> int:
+        """The numbers of a jet."""
+        return 1 + self._domain.dim + self._needs_laplacian
 
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """Mini-batches of nodes in epochs; None for all nodes at every step."""
@@ -211,10 +246,20 @@ class Poisson(Problem):
         nodes = self._kept[key]
         return nodes if batch is None else nodes[batch.to(theta.device)]
 
-    def _mean(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
-        """The loss (runs,) of what is seen at nodes: the mean over the domain, or its estimate."""
-        density = self.density(seen, nodes)
-        return (density * nodes.weights).sum(-1) * (self.samples / density.shape[-1])
+    def _weights(self, nodes: Nodes) -> torch.Tensor:
+        """The weights of nodes (N,) or (runs, N) in a mean over all nodes: on average 1."""
+        return nodes.weights * self.samples
+
+    def _losses(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """Each node's own loss (runs, N); that of the problem is their mean."""
+        return self._weights(nodes) * self.density(seen, nodes)
+
+    def _slopes(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
+        """The gradient (runs, N, numbers) of nodes' own losses by what is seen there."""
+        with torch.enable_grad():
+            ends = seen.detach().requires_grad_()
+            (slopes,) = torch.autograd.grad(self._losses(ends, nodes).sum(), ends)
+        return slopes
 
 
 @register(
@@ -242,6 +287,16 @@ class DeepRitz(Poisson):
         """|∇u|²/2 - f u."""
         return 0.5 * seen[..., 1:].square().sum(-1) - nodes.source * seen[..., 0]
 
+    def density_curvature(self, seen: torch.Tensor) -> torch.Tensor:
+        """None by u, 1 by each derivative of it."""
+        curvature = seen.new_ones(seen.shape[-1])
+        curvature[0] = 0.0
+        return curvature
+
+    def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
+        """The solution u, though the loss does not compare with it: see `Structure`."""
+        return self._nodes(like, None).solution[:, None]
+
 
 @register(
     "problem",
@@ -268,3 +323,11 @@ class DeepGalerkin(Poisson):
     def density(self, seen: torch.Tensor, nodes: Nodes) -> torch.Tensor:
         """The residual's square."""
         return seen[..., 0].square()
+
+    def density_curvature(self, seen: torch.Tensor) -> torch.Tensor:
+        """2, so that the Gauss-Newton matrix is 2 JᵀWJ with the nodes' weights W."""
+        return seen.new_full((1,), 2.0)
+
+    def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
+        """What Δu is to become, -f: the residual is Δu up to a constant of each node."""
+        return -self._nodes(like, None).source[:, None]

@@ -1,9 +1,13 @@
 """Products with the derivative of a network's outputs, and with what its loss makes of them."""
 
+from collections.abc import Callable
+
 import torch
 
 from lab.engine.loss import Loss
 from lab.engine.structure import Tangent
+
+Products = Callable[[torch.Tensor], torch.Tensor]
 
 
 def tangent_of(
@@ -11,13 +15,33 @@ def tangent_of(
 ) -> Tangent:
     """Everything from the graph of the outputs.
 
-    Jv is the derivative of Jᵀu by u, in the direction v: two passes back in place of one forward.
-
     Args:
         theta: (runs, dim), a leaf.
         outputs: (runs, N, C), computed from theta with their graph.
         criterion: the loss.
         targets: as `Loss.value` takes them.
+    """
+    push, pull = push_and_pull(theta, outputs)
+    ends = outputs.detach()
+    return Tangent(
+        lambda: sample_slopes(criterion, ends, targets),
+        push,
+        criterion.bending(ends, targets),
+        pull,
+    )
+
+
+def push_and_pull(theta: torch.Tensor, outputs: torch.Tensor) -> tuple[Products, Products]:
+    """Products with the derivative J of outputs, and with its transpose.
+
+    Jv is the derivative of Jᵀu by u, in the direction v: two passes back in place of one forward.
+
+    Args:
+        theta: (runs, dim), a leaf.
+        outputs: (runs, N, C), computed from theta with their graph.
+
+    Returns:
+        v (runs, dim) -> Jv (runs, N, C), and u (runs, N, C) -> Jᵀu (runs, dim).
     """
     with torch.enable_grad():
         weights = torch.zeros_like(outputs, requires_grad=True)
@@ -29,13 +53,7 @@ def tangent_of(
     def pull(weight: torch.Tensor) -> torch.Tensor:
         return torch.autograd.grad(outputs, theta, weight, retain_graph=True)[0]
 
-    ends = outputs.detach()
-    return Tangent(
-        lambda: sample_slopes(criterion, ends, targets),
-        push,
-        criterion.bending(ends, targets),
-        pull,
-    )
+    return push, pull
 
 
 def sample_slopes(criterion: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
