@@ -1,5 +1,6 @@
-"""How much memory a piece of work takes at its peak: what torch allocates while it runs."""
+"""Memory: what a piece of work takes at its peak, and how freed pieces are kept for the next."""
 
+import functools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,6 +8,21 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+_PIECE = 31 << 20  # bytes; the C library learns from pieces of at most 32 MiB
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed for what comes next.
+
+    At first glibc gives every larger piece back to the system as soon as it is freed, and each page
+    of the next one has to be asked for and cleared again, which can double the time of a short
+    analysis. From the size of freed pieces it learns how much to keep (mallopt(3),
+    M_MMAP_THRESHOLD). So one large piece is taken and freed, without ever being touched. Other C
+    libraries do not mind.
+    """
+    torch.empty(_PIECE, dtype=torch.uint8)
 
 
 class PeakMemory(TorchDispatchMode):

@@ -1,5 +1,6 @@
 """What torch allocates while work is done, against the profiler."""
 
+import platform
 import subprocess
 import sys
 
@@ -34,6 +35,26 @@ def test_torch_does_not_load_its_compiler():
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries differ")
+def test_freed_pieces_are_not_asked_of_the_system_again():
+    code = """
+import resource, torch, lab.engine.memory as m
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        pieces = [torch.ones(100_000) for _ in range(8)]
+        del pieces
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+first = faults()
+m.keep_freed_memory()
+faults()
+print(first, faults())
+"""
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    first, then = map(int, output.stdout.split())
+    assert then < 0.1 * first, (first, then)
 
 
 @pytest.mark.parametrize("name", ["moons_mlp", "digits_mlp"])

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from lab.engine.knobs import shown
+from lab.engine.memory import keep_freed_memory
 from lab.engine.problem import Problem
 from lab.engine.userarrays import as_runs
 
@@ -56,6 +57,7 @@ def analysis(steps: Callable[..., Steps]) -> Callable[..., Any]:
     def run(*args: Any, progress: Callable[[Progress], Any] | None = None, **kwargs: Any) -> Any:
         if asks_problem:
             _check_problem(args[0] if args else kwargs.get("problem"))
+        keep_freed_memory()
         result = finish(steps(*args, **kwargs), progress)
         given = (*args, *kwargs.values())
         return result if any(isinstance(item, torch.Tensor) for item in given) else to_numpy(result)

@@ -8,6 +8,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -18,7 +19,7 @@ from lab.engine.problems.activations import without_graph
 from lab.engine.problems.kronecker import factors, joined, sample_gradients
 from lab.engine.problems.layers import Dense, with_units
 from lab.engine.problems.network import Network, wants_graph
-from lab.engine.problems.roperator import ROperator
+from lab.engine.problems.roperator import Rooms, ROperator
 from lab.engine.structure import Fisher, KroneckerFactors, LastLayer, LinearLayer, Tangent
 
 NORM_EPSILON = 1e-5  # added to the variance in batch normalisation, as in torch.nn.BatchNorm1d
@@ -122,7 +123,13 @@ class DenseNetwork(Network):
 
     def _curvature(self, theta: torch.Tensor, batch: Batch | None) -> ROperator:
         data = self._data(theta, batch)
-        return ROperator(self.layers, self.layout, theta, self.criterion, *data)
+        return ROperator(
+            self.layers, self.layout, theta, self.criterion, *data, self._product_rooms
+        )
+
+    @cached_property
+    def _product_rooms(self) -> Rooms:
+        return Rooms()
 
     @property
     def linear_layers(self) -> tuple[LinearLayer, ...]:

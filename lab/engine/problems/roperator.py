@@ -7,6 +7,7 @@ batched matrix products. Its parts separate: with the loss's curvature alone it 
 product (Schraudolph 2002), with the network's alone the product with the rest of the Hessian.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from lab.engine.problems.tangent import sample_slopes
 from lab.engine.structure import Tangent
 
 Parts = Mapping[str, torch.Tensor]  # name -> (runs, *shape)
+_MOST_KEPT = 1 << 23  # bytes of a room that outlives its operator
 
 
 class _State(NamedTuple):
@@ -33,6 +35,26 @@ class _State(NamedTuple):
     slope: torch.Tensor | None  # f', None for no activation
     delta: torch.Tensor  # the gradient of the loss by the affine map's result
     bend: torch.Tensor | None  # f'' times the gradient by the layer's result, None where zero
+
+
+class Rooms(threading.local):
+    """Memory for what passes through hidden layers, in each thread its own.
+
+    Asking the system for large pieces anew in every product costs as much as the arithmetic on
+    them, and as much again at every new point.
+    """
+
+    def __init__(self):
+        """Nothing is there yet."""
+        self._rooms: dict[tuple[str, int], torch.Tensor] = {}
+
+    def room(self, what: str, depth: int, count: int, like: torch.Tensor) -> torch.Tensor:
+        """Room (count, *rest) for a tensor like one (n, *rest), whatever it holds."""
+        room = self._rooms.get((what, depth))
+        kind = (count, *like.shape[1:]), like.dtype, like.device
+        if room is None or (room.shape, room.dtype, room.device) != kind:
+            room = self._rooms[what, depth] = like.new_empty(kind[0])
+        return room
 
 
 class ROperator:
@@ -49,6 +71,7 @@ class ROperator:
         criterion: Loss,
         inputs: torch.Tensor,
         targets: torch.Tensor,
+        rooms: Rooms,
     ):
         """Go forwards and back once.
 
@@ -59,24 +82,22 @@ class ROperator:
             criterion: the loss.
             inputs: (N, in), or (runs, N, in) where each run has its own.
             targets: as `Loss.value` takes them.
+            rooms: for products of single vectors, one after the other at any point.
         """
         self._layout, self._criterion, self._targets = layout, criterion, targets
         self._parts = layout.split(theta.detach())
         state = inputs if inputs.ndim == 3 else inputs[None]
         passed = []
         for layer in layers:
-            affine = _times(state, self._parts[layer.weight].mT)
-            if layer.bias:
-                affine = affine + self._parts[layer.bias][:, None]
+            shift = self._parts[layer.bias][:, None] if layer.bias else None
+            affine = _times(state, self._parts[layer.weight].mT, shift=shift)
             values, slope, bend = activated(layer.activation, affine)
             after = values + with_units(state, values.shape[2], dim=2) if layer.skip else values
             passed.append((layer, state, slope, bend))
             state = after
         self.outputs = state  # (runs, N, C)
         self._bending: tuple[int, object] = (0, None)
-        # Memory for what passes through hidden layers: asking the system for large pieces anew in
-        # every product costs as much as the arithmetic on them.
-        self._room: dict[tuple[str, int], torch.Tensor] = {}
+        self._wide, self._single = Rooms(), rooms
         self._states = self._backwards(passed)
 
     def _backwards(self, passed: list[tuple]) -> list[_State]:
@@ -218,11 +239,10 @@ class ROperator:
         """
         if depth == len(self._states) - 1:
             return None
-        delta = self._states[depth].delta
-        room = self._room.get((what, depth))
-        if room is None or len(room) != count:
-            room = self._room[what, depth] = delta.new_empty(count, *delta.shape[1:])
-        return room
+        like = self._states[depth].delta
+        small = like[0].numel() * like.element_size() <= _MOST_KEPT
+        rooms = self._single if count == 1 and small else self._wide
+        return rooms.room(what, depth, count, like)
 
 
 def activated(
@@ -233,8 +253,8 @@ def activated(
         return sums, None, None
     if activation is torch.tanh:
         values = torch.tanh(sums)
-        slope = 1 - values * values
-        return values, slope, -2 * values * slope
+        slope = values.square().neg_().add_(1)
+        return values, slope, (values * slope).mul_(-2)
     with torch.enable_grad():
         sums = sums.detach().requires_grad_()
         values = activation(sums)

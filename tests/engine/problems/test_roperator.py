@@ -62,3 +62,22 @@ def test_batch_normalisation_goes_by_the_graph():
     assert not problem.shares_point
     found = problem.products(theta)(theta)
     torch.testing.assert_close(found, Problem.products(problem, theta)(theta))
+
+
+def test_operators_at_two_points_do_not_disturb_each_other():
+    problem = lab.problem("moons_mlp", samples=20, widths=(4, 3))
+    draws = torch.Generator().manual_seed(0)
+    points = [problem.start([draws]) for _ in range(2)]
+    first, second = (problem.products(point) for point in points)
+    halves = problem.tangent(points[0])
+    vector = torch.randn(1, problem.dim, generator=draws, dtype=torch.float64)
+    found = [first(vector), second(vector), halves.push(vector), first(vector)]
+    found.append(halves.pull(found[2]))
+    second(torch.randn_like(vector))
+    fresh = lab.problem("moons_mlp", samples=20, widths=(4, 3))
+    tangent = Network.tangent(fresh, points[0])
+    by_graph = [Problem.products(fresh, point)(vector) for point in points]
+    pushed = tangent.push(vector)
+    wanted = [*by_graph, pushed, by_graph[0], tangent.pull(pushed)]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
