@@ -27,6 +27,8 @@ class Series(NamedTuple):
         unit: its unit; "1" for a pure number.
         log: whether a logarithmic axis suits it.
         doc: one line on what it is.
+        parts: name of an array with the same number of each part (layer), if there is one; the
+            info has the parts' `names`, with commas between them.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Series(NamedTuple):
     unit: str = "1"
     log: bool = False
     doc: str = ""
+    parts: str = ""
 
 
 class Sight(NamedTuple):
@@ -110,14 +113,18 @@ class Probe(ABC):
             A generator that yields progress and returns the measurement.
         """
 
-    def forecast(self, problem: Problem, sight: Any) -> Cost | None:
+    def forecast(self, problem: Problem, sight: Any) -> Steps[Cost] | None:
         """What a measurement will take, told before one that is asked for by hand.
 
-        None where it is done in no time. Override it where it may take long.
+        Override it where it may take long.
 
         Args:
             problem: as for `measure`.
             sight: as for `measure`.
+
+        Returns:
+            A generator that rehearses a slice at a time and returns the cost; None where the
+            measurement is done in no time.
         """
         return None
 

@@ -33,9 +33,15 @@ class WeightNormsProbe(Probe):
     looks_back: ClassVar[bool] = True
     looks_inside: ClassVar[bool] = True
     tracks: ClassVar[tuple[Series, ...]] = (
-        Series("norm", "|θ|", doc="length of all parameters"),
-        Series("distance", "|θ − θ₀|", doc="distance from the start"),
-        Series("ratio", "|Δθ| / |θ|", log=True, doc="length of the next step over that of θ"),
+        Series("norm", "|θ|", doc="length of all parameters", parts="norms"),
+        Series("distance", "|θ − θ₀|", doc="distance from the start", parts="distances"),
+        Series(
+            "ratio",
+            "|Δθ| / |θ|",
+            log=True,
+            doc="length of the next step over that of θ",
+            parts="ratios",
+        ),
     )
 
     def measure(self, problem: Problem, sight: Sight) -> Steps[Measurement]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from lab.engine.overview import Curve, joined
+from lab.gui.views.values import logs
 
 POINTS = 200  # of a curve at least: a panel has about twice as many columns of pixels
 TAIL = 200  # rows at the end that are read again each time, about
@@ -75,11 +76,8 @@ class LaneCurve:
         """The stretch from a step to the head, on the plot's axes; gaps where that fails."""
         curve = self._record.curve(self._quantity, start, self._record.head + 1, POINTS)
         values = np.stack(curve[1:], dtype=np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self.negative = self.negative or bool((values[1] < 0).any())
-            if self._log:
-                values = np.log10(values)
-        values[~np.isfinite(values)] = np.nan
+        self.negative = self.negative or bool((values[1] < 0).any())
+        values = logs(values) if self._log else np.where(np.isfinite(values), values, np.nan)
         if self._log:
             values[0, np.isnan(values[0]) & ~np.isnan(values[2])] = FLOOR
         return Curve(self.along(curve.steps, knots), *values)

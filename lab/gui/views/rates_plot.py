@@ -6,8 +6,8 @@ import numpy as np
 from PySide6.QtCore import Slot
 
 from lab.gui.views.drawing import Drawing
-from lab.gui.views.edge_plot import logs
 from lab.gui.views.plot import Plot
+from lab.gui.views.values import logs
 from lab.gui.views.words import short, table
 from lab.palette import mixed
 

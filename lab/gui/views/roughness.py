@@ -12,7 +12,8 @@ from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
 from lab.gui.views.probing import NOTHING, LaneProbing
 from lab.gui.views.segments import Segments
-from lab.gui.views.tracks import Pace, Track, TracksPlot
+from lab.gui.views.track import Track
+from lab.gui.views.tracks import Pace, TracksPlot
 from lab.gui.views.words import short
 from lab.palette import Theme
 

@@ -9,12 +9,13 @@ from lab.engine.limits import GRADIENT_RULES, limits_along
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.asking import STALE
-from lab.gui.views.edge_plot import PRECONDITIONED, Edge, EdgePlot
+from lab.gui.views.edge_plot import PRECONDITIONED, EdgePlot
 from lab.gui.views.measured import Measured
 from lab.gui.views.plot import reach
 from lab.gui.views.probing import NOTHING, LaneProbing
 from lab.gui.views.rates_plot import RatesPlot, curves_of
 from lab.gui.views.segments import Segments
+from lab.gui.views.track import Track
 from lab.gui.views.tracks import Pace
 from lab.gui.views.words import short
 from lab.palette import Theme
@@ -138,10 +139,10 @@ class Stability(LaneProbing):
             make = self._sharpness_of if mode == SHARPNESS else self._ratio_of
             edges = [make(*item, end, strong=i == 0) for i, item in enumerate(lanes)]
             edges = [edge for edge in edges if np.isfinite(edge.main).any()]
-            unknown = "None of the visible lanes says how much curvature its steps can stand."
+            unknown = self._no_limit(lanes)
             there = any(len(self._measured.table(lane)[0]) for _, lane in lanes)
             plot.set_note("" if edges else unknown if there else self.reason())
-            plot.show_edges(edges[::-1], end, at_once=fresh)
+            plot.show_tracks(edges[::-1], end, at_once=fresh)
         elif key != self._keys.get(mode):
             self.outdated()
         plot.show_cursor(self.state.cursor)
@@ -152,41 +153,30 @@ class Stability(LaneProbing):
         rows = rows if len(steps) else np.empty((0, len(_COLUMNS)))
         return steps, dict(zip(_COLUMNS, rows.T, strict=True))
 
-    def _sharpness_of(self, place: int, lane: str, end: int, *, strong: bool) -> Edge:
+    def _sharpness_of(self, place: int, lane: str, end: int, *, strong: bool) -> Track:
         """The largest eigenvalue of a lane with its limit, and the forms that were measured."""
         spec = self.recording.records[lane].spec
         steps, found = self._columns(lane)
         scales = bool(np.isfinite(found["preconditioned"]).any())
         formula = self._formula(lane)
-        others = {
-            PRECONDITIONED: found["preconditioned"],
-            "mini-batch": found["batch_lambda_max"],
-        }
-        own = spec.optimizer in GRADIENT_RULES
-        corners = limits_along(spec, [0, end]) if own and len(steps) else ((), ())
-        if not own and not scales:
+        if spec.optimizer in GRADIENT_RULES:
+            limit = limits_along(spec, [0, end]) if len(steps) else ((), ())
+        elif scales:
+            limit = steps, found["limit"]
+        else:
             known = np.isfinite(found["limit"]) & bool(formula)
-            corners = (steps[known], (found["limit"] - found["decay"])[known])
-        return Edge(
-            spec.title,
-            self.theme.lane(place),
-            strong,
-            steps,
-            found["lambda_max"],
-            corners,
-            formula,
-            {name: values for name, values in others.items() if np.isfinite(values).any()},
-            found["limit"] if scales else np.empty(0),
-        )
+            limit = steps[known], (found["limit"] - found["decay"])[known]
+        others = {PRECONDITIONED: found["preconditioned"], "mini-batch": found["batch_lambda_max"]}
+        look = spec.title, self.theme.lane(place), strong
+        thin = _thin(others)
+        return Track(*look, steps, found["lambda_max"], *thin, limit=limit, formula=formula)
 
-    def _ratio_of(self, place: int, lane: str, end: int, *, strong: bool) -> Edge:
+    def _ratio_of(self, place: int, lane: str, end: int, *, strong: bool) -> Track:
         """The curvature of a lane's steps over what they stand."""
         spec = self.recording.records[lane].spec
         steps, found = self._columns(lane)
-        batch = found["batch_ratio"]
-        others = {"mini-batch": batch} if np.isfinite(batch).any() else {}
         look = spec.title, self.theme.lane(place), strong
-        return Edge(*look, steps, found["ratio"], others=others)
+        return Track(*look, steps, found["ratio"], *_thin({"mini-batch": found["batch_ratio"]}))
 
     def _draw_rates(self, found: list[tuple[int, Any]]) -> None:
         """The prediction of the selected lane."""
@@ -211,6 +201,18 @@ class Stability(LaneProbing):
         decay = " − λ" if found.info.get("decay") and "preconditioned" not in found.info else ""
         return found.info.get("formula", "") + decay
 
+    def _no_limit(self, lanes: list[tuple[int, str]]) -> str:
+        """Why no visible lane has a limit: the reasons that their rules give."""
+        reasons = {}
+        for _, lane in lanes:
+            found = self._measured.newest(lane, self.bridge.frame.head)
+            if found is not None and found.info.get("no_limit"):
+                title = self.recording.records[lane].spec.title
+                reasons.setdefault(found.info["no_limit"], []).append(title)
+        told = [f"{', '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+        unknown = "None of the visible lanes says how much curvature its steps can stand."
+        return "\n".join(told) or unknown
+
     def _about(self, found: Any, mode: str) -> list[str]:
         """What is known of a result, the most important first."""
         title = self.recording.records[found.lane].spec.title
@@ -227,6 +229,8 @@ class Stability(LaneProbing):
             return words
         if "ratio" in info:
             words.insert(0, f"{short(info['ratio'])} of the limit")
+        elif info.get("no_limit"):
+            words.append(info["no_limit"].rstrip("."))
         words.insert(0, f"λmax {short(info['lambda_max'])}")
         words.append(f"{info['products']} products")
         words.append(f"residual {short(info['residual'], 1)}")
@@ -244,6 +248,12 @@ class Stability(LaneProbing):
 def _numbers(found: Any) -> list[float]:
     """What is drawn against steps; NaN for what was not measured."""
     return [float(found.info.get(name, np.nan)) for name in _COLUMNS]
+
+
+def _thin(lines: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Lines that are known anywhere, (m, n), and their names."""
+    known = {name: line for name, line in lines.items() if np.isfinite(line).any()}
+    return np.array([*known.values()]), [*known]
 
 
 def _is_planned(found: Any) -> bool:

@@ -1,7 +1,7 @@
 """Which numbers of a recording can be drawn against steps, whatever measured them. Qt-free."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,7 @@ class Tracked:
         self._taken = 0
         self._names: set[str] = set()
         self._measured: dict[str, Measured] = {}
+        self._parts: dict[Quantity, Measured] = {}  # of quantities that are told part by part
 
     def follow(self, recording: Any) -> None:
         """Take notice of what was measured; only what is new is looked at."""
@@ -56,7 +57,7 @@ class Tracked:
         end = len(source)
         self._names |= {result.name for result in source[self._taken : end]}
         self._taken = end
-        for measured in self._measured.values():
+        for measured in (*self._measured.values(), *self._parts.values()):
             measured.follow(recording)
 
     def is_on_record(self, probe: str) -> bool:
@@ -85,6 +86,33 @@ class Tracked:
         first = 3 * keys.index(quantity.key)
         value, low, high = rows[:, first : first + 3].T
         return None if np.isnan(value).all() else Numbers(steps, value, low, high)
+
+    def parts(
+        self, quantity: Quantity, lane: str, recording: Any
+    ) -> tuple[np.ndarray, Sequence[str]]:
+        """A quantity of each part of a lane, such as its layers.
+
+        Returns:
+            Numbers (m, n) at the n steps of `numbers`, NaN where there is none, and names (m,).
+        """
+        array = series_of(quantity).parts
+        if not array:
+            return np.empty((0, 0)), ()
+        if quantity not in self._parts:
+            self._parts[quantity] = Measured(
+                quantity.probe,
+                lambda result: result.arrays[array],
+                wanted=lambda result: array in result.arrays and not result.info.get("chosen"),
+            )
+            self._parts[quantity].follow(recording)
+        steps, rows = self._parts[quantity].table(lane)
+        if not len(steps):
+            return np.empty((0, 0)), ()
+        places = self.measured(quantity.probe, recording).table(lane)[0]
+        found = np.full((rows.shape[1], len(places)), np.nan)
+        found[:, np.searchsorted(places, steps)] = np.where(np.isfinite(rows), rows, np.nan).T
+        names = self._parts[quantity].newest(lane, int(steps[-1])).info["names"].split(", ")
+        return found, names
 
 
 def number_with_band(result: Any, key: str) -> tuple[float, float, float]:

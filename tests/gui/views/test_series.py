@@ -7,6 +7,7 @@ import lab
 from lab.engine.messages import JobState
 from lab.gui.views.series import AlongRun
 from lab.gui.views.tracked import Quantity, number_with_band, probes, quantities
+from lab.gui.views.words import short
 from lab.palette import DARK, LIGHT
 
 PLANS = ("neural_collapse", "function_distance", "evaluation")
@@ -21,9 +22,18 @@ def regime() -> lab.Recording:
     return lab.run(lab.Experiment(problem, lanes, steps=40, probes=plans, device="cpu"))
 
 
+@pytest.fixture(scope="session")
+def layered() -> lab.Recording:
+    """Two lanes on a network of two layers, the lengths of their weights known."""
+    lanes = [lab.Lane("adam", lr=0.02), lab.Lane("sgd", lr=0.3)]
+    plans = [lab.ProbePlan("weight_norms", 10)]
+    problem = {"name": "moons_mlp", "samples": 60, "widths": [5]}
+    return lab.run(lab.Experiment(problem, lanes, steps=20, probes=plans, device="cpu"))
+
+
 def choose(on, probe, key) -> None:
     """Take an entry of the menu."""
-    on.view._fill_menu()
+    on.view._button.fill()
     action = next(a for a in actions(on) if a.data() == Quantity(probe, key) and a.actionGroup())
     action.trigger()
 
@@ -62,7 +72,7 @@ def test_another_quantity_and_a_plain_axis(desk, regime):
     choose(on, "neural_collapse", "nc3")
     on.show(regime)
     assert on.view._shown == [Quantity("neural_collapse", "nc3")]
-    on.view._fill_menu()
+    on.view._button.fill()
     (log,) = [action for action in actions(on) if action.text() == "logarithmic"]
     assert log.isChecked()
     log.trigger()
@@ -101,7 +111,7 @@ def test_others_stand_beside_it_where_there_is_room(desk, regime):
         wanted = numbers(regime, "neural_collapse", "adam", key)
         assert plot._tracks[-1].main == pytest.approx(wanted)
         assert plot.getPlotItem().getViewBox().viewRange()[0] == [0, 40]
-    on.view._fill_menu()
+    on.view._button.fill()
     loss = [a for a in actions(on) if a.data() == Quantity("evaluation", "loss")][-1]
     assert not loss.isChecked()
     loss.trigger()
@@ -172,6 +182,57 @@ def test_nothing_is_measured_and_how_to_get_it(desk, bare):
     assert on.bridge.posts == [("ask", "probe", ("probe", "weight_norms"), options)]
 
 
+def test_the_selected_lanes_layers_are_thin_lines_that_are_named(desk, layered):
+    on = desk(AlongRun)
+    on.show(layered)
+    (plot,) = on.view._plots
+    assert [track.title for track in plot._tracks] == ["SGD", "Adam"]
+    found = [r for r in layered.probe("weight_norms") if r.lane == "adam"]
+    adam = plot._tracks[1]
+    assert adam.main == pytest.approx([r.norm for r in found])
+    assert adam.names == found[0].names.split(", ")
+    np.testing.assert_allclose(adam.others.T, [r.norms for r in found])
+    assert np.linalg.norm(adam.others, axis=0) == pytest.approx(adam.main)
+    assert not plot._tracks[0].others.size
+    assert "thin: its layers" in on.said
+    x, y = plot._drawing._items["line", (1, "others")].getData()
+    rows = np.isfinite(y)
+    assert y[rows] == pytest.approx(adam.others.ravel())
+    assert x[rows].tolist() == [0, 10, 20] * len(adam.names)
+    plot.pointed.emit(9.0, 1.0)
+    text = plot._reading.text()
+    for name, value in zip(adam.names, found[1].norms, strict=True):
+        assert f">{name}&nbsp;<" in text
+        assert short(float(value)) in text
+    on = desk(AlongRun)
+    on.state.lane = "sgd"
+    on.show(layered)
+    tracks = on.view._plots[0]._tracks
+    assert [(track.title, track.others.size > 0) for track in tracks] == [
+        ("Adam", False),
+        ("SGD", True),
+    ]
+
+
+def test_layers_that_are_not_known_everywhere(desk, layered, result):
+    made = lab.Recording(layered.experiment, layered.header)
+    made.records = layered.records
+    first = next(r for r in layered.probe("weight_norms") if r.lane == "adam")
+    nothing = result("weight_norms", "adam", 0, norm=2.0)  # no layer by layer
+    ratios = np.array([np.inf, 1.0, 1.0, 1.0])
+    still = result("weight_norms", "adam", 10, {**first.arrays, "ratios": ratios}, **first.info)
+    made.results = [nothing, still]
+    on = desk(AlongRun)
+    on.show(made)
+    (track,) = on.view._plots[0]._tracks
+    assert np.isnan(track.others).all(axis=0).tolist() == [True, False]
+    choose(on, "weight_norms", "ratio")
+    on.show(made)
+    (track,) = on.view._plots[0]._tracks
+    assert np.isnan(track.others[0]).all()  # what has no length has no ratio that could be drawn
+    assert track.others[1:, 1].tolist() == [1, 1, 1]
+
+
 def test_a_probe_of_all_lanes_is_asked_for_without_one(desk, regime):
     on = desk(AlongRun)
     on.show(regime)
@@ -185,30 +246,23 @@ def test_a_probe_of_all_lanes_is_asked_for_without_one(desk, regime):
 def test_what_was_asked_for_can_be_stopped(desk, regime):
     on = desk(AlongRun)
     on.show(regime, 25)
-    assert not on.view._cancel.isVisible()
     on.view._asking._button.click()
-    job = JobState("neural_collapse", "adam", 0.4, 1)
-    on.show(regime, 25, job=job)
-    assert on.view._cancel.isVisible()
-    on.view._cancel.click()
+    job = JobState("neural_collapse", "adam", 0.4, 1, left=9.0)
+    on.show(regime, 25, job=job)  # a planned one
+    assert "computing … 40 %" in on.said
+    assert not on.view._asking.isVisible()
+    on.show(regime, 25, asked={("probe", "neural_collapse"): job})
+    on.view._asking._button.click()
     assert on.bridge.posts[-1] == ("cancel", ("probe", "neural_collapse"))
-    on.show(regime, 25)
-    assert not on.view._cancel.isVisible()
-
-
-def test_a_planned_measurement_cannot_be_stopped_here(desk, regime):
-    on = desk(AlongRun)
-    on.show(regime, 25, job=JobState("neural_collapse", "adam", 0.4, 1))
-    assert not on.view._cancel.isVisible()
 
 
 def test_a_recording_without_what_was_chosen(desk, regime, surface, bare):
     on = desk(AlongRun)
     on.show(regime)
     on.show(surface)
-    assert on.view._lead.probe != "neural_collapse"
+    assert on.view._choice.lead.probe != "neural_collapse"
     on.show(bare)
-    assert on.view._lead is None
+    assert on.view._choice.lead is None
     assert on.view._plots[0]._tracks == []
     on.show(regime)
     assert on.view._shown == [Quantity("neural_collapse", "nc1")]
@@ -254,7 +308,7 @@ def test_what_is_far_from_what_was_drawn_before_is_seen(desk, regime, result):
     made.results += [result("weight_norms", "", step, norm=step / 800) for step in (0, 20, 40)]
     on = desk(AlongRun, size=(384, 200))
     on.show(made)
-    on.view._choose(Quantity("weight_norms", "norm"))
+    on.view._choice.choose(Quantity("weight_norms", "norm"))
     on.view.outdated()
     for _ in range(3):
         on.show(made)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from lab.gui.views.tracks import MOST, Pace, Track, TracksPlot
+from lab.gui.views.track import MOST, Track
+from lab.gui.views.tracks import Pace, TracksPlot
 from lab.palette import DARK
 
 
