@@ -36,8 +36,7 @@ class Moment(NamedTuple):
         with torch.no_grad():
             return self.rule.parts(self.theta, self.state, self.oracle)
 
-    def response(self) -> Response | None:
-        """How the next step answers curvature, where the rule knows. It can be asked for once."""
+    def response(self) -> Response | str:
+        """How the next step answers curvature, or why that is unknown. It can be asked for once."""
         with torch.no_grad():
-            after = self.rule.update(self.theta, self.state, self.oracle)[1]
-            return self.rule.response(after)
+            return self.rule.response(self.theta, self.state, self.oracle)

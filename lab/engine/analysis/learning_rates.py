@@ -35,7 +35,7 @@ from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.operators import operator
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.per_sample import check_samples
-from lab.engine.analysis.stability import leading, scaled
+from lab.engine.analysis.stability import as_divisor, leading, scaled
 from lab.engine.lanczos import lanczos
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
@@ -123,7 +123,7 @@ def batch_rates(
         reference: size of the batches that are measured.
         pairs: of a batch and a vector; each costs two products.
         stands: what η λ₁ may be at most: 2, or 2(1 + μ) with momentum.
-        divisor: (dim,), for a rule that scales coordinates: see `stability.scaled`.
+        divisor: for a rule that scales coordinates, as for `stability`.
         lambda_max: the largest eigenvalue on all data, scaled by the divisor, where that is known;
             searched for otherwise.
         seed: of batches and vectors.
@@ -140,7 +140,7 @@ def batch_rates(
         raise ValueError(f"batch sizes {sizes}: from 1 to {n} are needed")
     reference = min(check_count("reference", reference), max(1, n // 2))
     pairs, stands = check_count("pairs", pairs, 2), check_positive("stands", stands)
-    scale = None if divisor is None else as_point(problem, divisor).to(point)
+    scale = as_divisor(problem, point, divisor)
     whole, products = scaled(operator(problem, point), scale), 0
     if lambda_max is None:
         search = leading(whole, point, tol=_TOL, start=None, limit=_MOST, seed=seed)

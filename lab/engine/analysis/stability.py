@@ -3,12 +3,13 @@
 Gradient descent is unstable along a direction of curvature above 2/η, and full-batch training ends
 up hovering there (Cohen, Kaur, Li, Kolter & Talwalkar 2021, "Gradient descent on neural networks
 typically occurs at the edge of stability", arXiv 2103.00065). What momentum makes of the limit is
-in `lab.engine.limits`. A rule that divides coordinates by D meets D^{-1/2} H D^{-1/2}, which is
-similar to D⁻¹H and symmetric (Cohen et al. 2022, "Adaptive gradient methods at the edge of
-stability", arXiv 2207.14484). D and the limit are what the rule says of itself: `Rule.response`.
+in `lab.engine.limits`. A rule whose preconditioner is P meets P^{-1/2} H P^{-1/2}, which is similar
+to P⁻¹H and symmetric (Cohen et al. 2022, "Adaptive gradient methods at the edge of stability",
+arXiv 2207.14484). P and the limit are what the rule says of itself: `Rule.response`.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from lab.engine.analysis.ritz import Criterion
 from lab.engine.problem import Problem
 from lab.engine.userarrays import as_tensor
 
+Divisor = torch.Tensor | Callable[[torch.Tensor], torch.Tensor] | None
 _FEW = 8  # products in which an eigenvector that has moved a little is found again
 
 
@@ -36,9 +38,10 @@ class Stability:
     """The largest curvature that steps meet, against what they stand.
 
     Attributes:
-        value: the largest eigenvalue of D^{-1/2} (H + λI) D^{-1/2}.
+        value: the largest eigenvalue of P^{-1/2} (H + λI) P^{-1/2}.
         residual: an eigenvalue lies at most this far from it.
         vector: (dim,), its eigenvector, of unit length: a warm start for the next search.
+        beside: (dim,), near the next eigenvector where one was asked for, else None: likewise.
         limit: the eigenvalue at which steps begin to grow; infinite if not given.
         ratio: value / limit: above 1 the steps grow along the vector.
         products: how many products were computed.
@@ -48,6 +51,7 @@ class Stability:
     value: float
     residual: float
     vector: torch.Tensor
+    beside: torch.Tensor | None
     limit: float
     ratio: float
     products: int
@@ -66,6 +70,7 @@ def stability(
     seed: int = 0,
     start: Any = None,
     guarded: bool = True,
+    beside: Any = None,
     max_products: int = 200,
 ) -> Steps[Stability]:
     """The largest curvature that a rule's steps meet at a point, against what they stand.
@@ -74,7 +79,9 @@ def stability(
         problem: whose Hessian.
         theta: (dim,).
         limit: the largest eigenvalue at which steps do not grow, as 2/η.
-        divisor: (dim,), D, what the rule divides coordinates by; None for nothing.
+        divisor: (dim,), P, what the rule divides coordinates by, infinite for those that stand
+            still; or where P is a matrix a function that multiplies (n, dim) by P^{-1/2}; None for
+            nothing.
         decay: λ, weight decay that the rule adds to the gradient.
         batch: (samples,) numbers of the samples of a mini-batch, None for all data.
         tol: the residual is at most this part of the eigenvalue, and its error at most tol² of it.
@@ -82,13 +89,16 @@ def stability(
         start: (dim,) or (r, dim), eigenvectors found near here; None for none.
         guarded: make sure, at the price of a few products, that no other eigenvalue has become the
             largest since. Without it a search that has hardly moved from `start` ends at once.
+        beside: (dim,), where not guarded: for one product more this vector is looked at too, and
+            where its eigenvalue has overtaken it is the one that is followed from there on. Handed
+            from one search to the next it comes near the second eigenvector.
         max_products: where the search gives up.
 
     Raises:
         ValueError: a wrong argument, or a problem without second derivatives.
     """
     point, tol = as_point(problem, theta), check_positive("tol", tol)
-    scale = None if divisor is None else as_point(problem, divisor).to(point)
+    scale = as_divisor(problem, point, divisor)
     if not limit > 0:
         raise ValueError(f"limit = {limit!r}: a number above 0 is needed")
     matrix = scaled(operator(problem, point, batch=batch), scale, decay)
@@ -96,7 +106,8 @@ def stability(
     first = None if start is None else as_tensor(start).to(point).reshape(-1, problem.dim)
     found = None
     if first is not None and not guarded:
-        found = yield from followed(matrix, first.sum(0), tol)
+        second = None if beside is None else as_tensor(beside).to(point)
+        found = yield from followed(matrix, first.sum(0), tol, second)
     if found is None:
         found = yield from leading(matrix, point, tol=tol, start=first, limit=most, seed=seed)
     value = float(found.values[0])
@@ -104,6 +115,7 @@ def stability(
         value=value,
         residual=float(found.residuals[0]),
         vector=found.vectors[0],
+        beside=found.vectors[1] if len(found.vectors) > 1 else None,
         limit=float(limit),
         ratio=value / limit,
         products=found.products,
@@ -111,39 +123,59 @@ def stability(
     )
 
 
-def scaled(matrix: Operator, divisor: torch.Tensor | None, decay: float = 0.0) -> Operator:
-    """The operator D^{-1/2} (A + λI) D^{-1/2}.
+def scaled(matrix: Operator, divisor: Divisor, decay: float = 0.0) -> Operator:
+    """The operator P^{-1/2} (A + λI) P^{-1/2}.
 
     Args:
         matrix: A.
-        divisor: (size,), D, positive; None for the identity.
+        divisor: P, see `stability`; None for the identity.
         decay: λ.
     """
-    if divisor is None and not decay:
-        return matrix
-    root = None if divisor is None else divisor.rsqrt()
+    if divisor is None:
+        if not decay:
+            return matrix
+        root = _same
+    elif callable(divisor):
+        root = divisor
+    else:
+        root = divisor.rsqrt().mul
 
     def product(vectors: torch.Tensor) -> torch.Tensor:
-        inner = vectors if root is None else vectors * root
-        outer = matrix.product(inner) + decay * inner
-        return outer if root is None else outer * root
+        inner = root(vectors)
+        return root(matrix.product(inner) + decay * inner)
 
     return Operator(matrix.size, product, f"scaled {matrix.text}")
 
 
-def followed(matrix: Operator, start: torch.Tensor, tol: float) -> Steps[Eigenvalues | None]:
+def as_divisor(problem: Problem, point: torch.Tensor, divisor: Any) -> Divisor:
+    """A preconditioner as it was given, on the device and in the precision of a point."""
+    if divisor is None or callable(divisor):
+        return divisor
+    return as_point(problem, divisor).to(point)
+
+
+def _same(vectors: torch.Tensor) -> torch.Tensor:
+    return vectors
+
+
+def followed(
+    matrix: Operator, start: torch.Tensor, tol: float, beside: torch.Tensor | None = None
+) -> Steps[Eigenvalues | None]:
     """Follow an eigenvector that has moved a little: one product where it has hardly moved.
 
-    Rayleigh and Ritz on the vector and its residuals. The vector handed back is one step of power
-    iteration further on, which costs nothing.
+    Rayleigh and Ritz on the vector, the one beside it, and residuals. The vectors handed back are
+    one step of power iteration further on, which costs nothing: for the second with the matrix
+    shifted by half the value, so that it does not turn to a negative eigenvalue.
 
     Args:
         matrix: the operator.
         start: (size,), the vector.
         tol: the residual is at most this part of the eigenvalue.
+        beside: (size,), another that may have overtaken it, for one product; None for none.
 
     Returns:
-        The pair; None where that takes more than a few products.
+        The pair, and a second vector if one was given; None where that takes more than a few
+        products.
     """
     basis = images = start.new_empty(0, len(start))
     fresh = start
@@ -157,14 +189,19 @@ def followed(matrix: Operator, start: torch.Tensor, tol: float) -> Steps[Eigenva
         small = basis @ images.T
         if not small.isfinite().all():
             return None
+        if used == 1 and beside is not None and len(start) > 1:
+            fresh = beside
+            continue
         values, shapes = torch.linalg.eigh((small + small.T) / 2)
-        value, shape = values[-1], shapes[:, -1]
-        image = shape @ images
-        fresh = image - value * (shape @ basis)
+        shapes = shapes[:, -2:].T.flip(0)  # (1 or 2, used), the largest first
+        value, ahead = values[-1], shapes @ images
+        fresh = ahead[0] - value * (shapes[0] @ basis)
         residual = torch.linalg.vector_norm(fresh)
         if residual <= tol * value:
-            ahead = image / torch.linalg.vector_norm(image)
-            return Eigenvalues(value[None], residual[None], ahead[None], used, True)
+            ahead[1:] += value / 2 * (shapes[1:] @ basis)
+            kept = ahead[: 1 if beside is None else 2]
+            kept = kept / torch.linalg.vector_norm(kept, dim=1, keepdim=True)
+            return Eigenvalues(value[None], residual[None], kept, used, True)
     return None
 
 

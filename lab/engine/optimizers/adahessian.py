@@ -100,8 +100,9 @@ class AdaHessian(Rule):
             ("weight decay", -scaled - self.lr * self.weight_decay * theta),
         )
 
-    def response(self, after: AdaHessianState) -> Response:
+    def response(self, theta: torch.Tensor, state: AdaHessianState, oracle: Oracle) -> Response:
         """An average over a diagonal, and decay that stays out of both."""
+        _, after = self.update(theta, state, oracle)
         return Response(
             self.lr,
             average_gain(self.beta1),

@@ -91,7 +91,8 @@ class AdamRule(Rule):
         """
         divisor = root * filled(self.beta1, step)
         formula = f"{'2' if shrink is None else '(2−ηλ)'}(1+β₁)/(1−β₁)η"
-        return Response(self.lr, average_gain(self.beta1), formula, divisor, decay, shrink)
+        gain = average_gain(self.beta1)
+        return Response(self.lr, gain, formula, divisor, decay=decay, shrink=shrink)
 
 
 @register(
@@ -146,8 +147,9 @@ class Adam(AdamRule):
             ("preconditioner", -coasting / root),
         )
 
-    def response(self, after: Moments) -> Response:
+    def response(self, theta: torch.Tensor, state: Moments, oracle: Oracle) -> Response:
         """An average over a root."""
+        _, after = self.update(theta, state, oracle)
         root = self._root(after.square, after.step, self.eps_place)
         return self._response(after.step, root, decay=self.weight_decay)
 
@@ -199,8 +201,9 @@ class AdamW(AdamRule):
             ("weight decay", scaled - self.lr * self.weight_decay * theta),
         )
 
-    def response(self, after: Moments) -> Response:
+    def response(self, theta: torch.Tensor, state: Moments, oracle: Oracle) -> Response:
         """An average over a root, and decay that stays out of both."""
+        _, after = self.update(theta, state, oracle)
         root = self._root(after.square, after.step)
         return self._response(after.step, root, shrink=self.lr * self.weight_decay)
 
@@ -273,8 +276,9 @@ class AMSGrad(AdamRule):
             ("preconditioner", -coasting / root),
         )
 
-    def response(self, after: AMSGradState) -> Response:
+    def response(self, theta: torch.Tensor, state: AMSGradState, oracle: Oracle) -> Response:
         """An average over the largest root."""
+        _, after = self.update(theta, state, oracle)
         if self.bias_correction:
             root = self._root(after.largest, after.step)
             return self._response(after.step, root, decay=self.weight_decay)
@@ -339,6 +343,7 @@ class AdaMax(AdamRule):
             ("preconditioner", -coasting / after.size),
         )
 
-    def response(self, after: AdaMaxState) -> Response:
+    def response(self, theta: torch.Tensor, state: AdaMaxState, oracle: Oracle) -> Response:
         """An average over the largest recent size."""
+        _, after = self.update(theta, state, oracle)
         return self._response(after.step, after.size, decay=self.weight_decay)

@@ -8,9 +8,11 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.arithmetic import filled, shrunk
 from lab.engine.optimizers.knobs import Beta1, DecoupledDecay, Epsilon, LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -125,6 +127,25 @@ class Adan(Rule):
             ("momentum", -ahead),
             ("preconditioner", scaled),
             ("weight decay", whole if self.no_prox else whole / (1 + decay)),
+        )
+
+    def response(self, theta: torch.Tensor, state: AdanState, oracle: Oracle) -> Response:
+        """Two averages over a root; of a sign that alternates the change is twice the gradient."""
+        gradient = oracle.gradient(theta)
+        clipped = self._clipped(gradient)
+        after = self._averages(clipped, state)
+        mean = average_gain(self.beta1) / filled(self.beta1, after.step)
+        change = 2 * self.beta2 * average_gain(self.beta2) / filled(self.beta2, after.step)
+        sizes = (torch.linalg.vector_norm(x, dim=1, keepdim=True) for x in (clipped, gradient))
+        left = torch.nan_to_num(torch.div(*sizes), nan=1.0)  # what clipping leaves
+        decay = self.lr * self.weight_decay
+        whole = torch.ones_like(decay) if self.no_prox else 1 + decay
+        return Response(
+            self.lr * left / whole,
+            mean + change,
+            "(2−ηλ)/η[(1−β₁)/(1+β₁)+2β₂(1−β₂)/(1+β₂)]",
+            self._root(after),
+            shrink=decay / whole,
         )
 
     def _clipped(self, gradient: torch.Tensor) -> torch.Tensor:

@@ -85,10 +85,11 @@ class AdaGrad(Rule):
         scaled = stages[-1][1] / (after.total.sqrt() + self.eps)
         return built_up(*stages, ("preconditioner", scaled))
 
-    def response(self, after: AdaGradState) -> Response:
+    def response(self, theta: torch.Tensor, state: AdaGradState, oracle: Oracle) -> Response:
         """A gradient over the root of the sum, with the decayed learning rate."""
+        _, after = self.update(theta, state, oracle)
         rate, root = self._rate(after.step - 1), after.total.sqrt() + self.eps
-        return Response(rate, torch.ones_like(rate), "2/η", root, self.weight_decay)
+        return Response(rate, torch.ones_like(rate), "2/η", root, decay=self.weight_decay)
 
     def _rate(self, step: int) -> torch.Tensor:
         """The learning rate after so many steps, (runs, 1)."""
@@ -172,6 +173,13 @@ class AdaDelta(Rule):
         ratio = ((state.moved + self.eps) / (after.square + self.eps)).sqrt()
         return built_up(*stages, ("preconditioner", stages[-1][1] * ratio))
 
+    def response(self, theta: torch.Tensor, state: AdaDeltaState, oracle: Oracle) -> Response:
+        """A gradient times the ratio of the two roots."""
+        _, after = self.update(theta, state, oracle)
+        ratio = ((after.square + self.eps) / (state.moved + self.eps)).sqrt()
+        one = torch.ones_like(self.lr)
+        return Response(self.lr, one, "2/η", ratio, decay=self.weight_decay)
+
 
 class RMSPropState(NamedTuple):
     """State of `RMSProp`."""
@@ -249,14 +257,15 @@ class RMSProp(Rule):
             *stages, ("preconditioner", scaled), ("momentum", -self.lr * after.velocity)
         )
 
-    def response(self, after: RMSPropState) -> Response:
+    def response(self, theta: torch.Tensor, state: RMSPropState, oracle: Oracle) -> Response:
         """A velocity of gradients over their root mean square."""
+        _, after = self.update(theta, state, oracle)
         return Response(
             self.lr,
             velocity_gain(self.momentum),
             velocity_formula(momentum=bool((self.momentum != 0).any()), share=1, ahead=False),
             self._root(after.square, after.mean),
-            self.weight_decay,
+            decay=self.weight_decay,
         )
 
     def _root(self, square: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:

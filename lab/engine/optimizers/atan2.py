@@ -8,10 +8,12 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.adam import Moments
 from lab.engine.optimizers.arithmetic import filled, shrunk
 from lab.engine.optimizers.knobs import Beta1, Beta2, DecoupledDecay, LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -84,6 +86,18 @@ class AdamAtan2(Rule):
             ("momentum", -self.lr * mean),
             ("preconditioner", scaled),
             ("weight decay", scaled - self.lr * self.weight_decay * theta),
+        )
+
+    def response(self, theta: torch.Tensor, state: Moments, oracle: Oracle) -> Response:
+        """An average over a root: small angles are their tangents."""
+        _, after = self.update(theta, state, oracle)
+        root = after.square.sqrt() * (self.b / filled(self.beta2, after.step).sqrt())
+        return Response(
+            self.lr,
+            average_gain(self.beta1),
+            "(2−ηλ)(1+β₁)/(1−β₁)η",
+            root * filled(self.beta1, after.step) / self.a,
+            shrink=self.lr * self.weight_decay,
         )
 
     def _angle(self, mean: torch.Tensor, square: torch.Tensor, step: int) -> torch.Tensor:

@@ -12,6 +12,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.parts import Parts, built_up
 from lab.engine.optimizers.population import best_first, gathered
+from lab.engine.optimizers.response import FROM_VALUES
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -152,6 +153,7 @@ class CMAES(Rule):
     ] = "tutorial"
 
     State = Cloud
+    no_limit = FROM_VALUES
     readings: ClassVar = {
         "sigma": "overall size of the cloud",
         "axis_ratio": "longest axis of the cloud over its shortest",

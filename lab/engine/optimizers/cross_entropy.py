@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.parts import Parts, built_up
 from lab.engine.optimizers.population import best_first, gathered
+from lab.engine.optimizers.response import FROM_VALUES
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 
@@ -86,6 +87,7 @@ class CrossEntropy(Rule):
     unbiased: Annotated[bool, Knob(doc="spread of the elites over n - 1 in place of n")] = False
 
     State = Spread
+    no_limit = FROM_VALUES
     readings: ClassVar = {"spread": "root mean square of the standard deviations"}
 
     def init(self, theta: torch.Tensor, layout: Layout) -> Spread:

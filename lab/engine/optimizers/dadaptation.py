@@ -9,6 +9,7 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.arithmetic import filled, shared
 from lab.engine.optimizers.knobs import (
     Beta1,
@@ -22,6 +23,7 @@ from lab.engine.optimizers.knobs import (
 )
 from lab.engine.optimizers.lengths import dot, norm, taxicab
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -124,6 +126,13 @@ class DAdaptSGD(EstimatingRule):
             ("averaging", (1 - self.momentum) * (state.start - after.total - theta)),
         )
 
+    def response(self, theta: torch.Tensor, state: DAdaptSGDState, oracle: Oracle) -> Response:
+        """Averaged points of plain steps: the same as averaged gradients."""
+        _, after = self.update(theta, state, oracle)
+        rate = self._weight(state.distance, after.first)
+        gain = average_gain(self.momentum)
+        return Response(rate, gain, "2(1+μ)‖g₀‖/(1−μ)ηd", decay=self.weight_decay)
+
     def _weight(self, distance: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
         """λ, the factor of a gradient; zero as long as all gradients were zero."""
         return _ratio(self.lr * distance, first)
@@ -207,6 +216,19 @@ class DAdaptAdam(EstimatingRule):
             ("momentum", -after.mean),
             ("preconditioner", -scaled),
             ("weight decay", -scaled - pull),
+        )
+
+    def response(self, theta: torch.Tensor, state: DAdaptAdamState, oracle: Oracle) -> Response:
+        """An average over a root, with the estimate of the distance as it is."""
+        _, after = self.update(theta, state, oracle)
+        rate, decay = self._weight(state), self.weight_decay
+        return Response(
+            rate,
+            average_gain(self.beta1),
+            f"{'(2−ηdλ)' if self.decoupled else '2'}(1+β₁)/(1−β₁)ηd",
+            self._root(after.square),
+            decay=None if self.decoupled else decay,
+            shrink=rate * decay if self.decoupled else None,
         )
 
     def _weight(self, state: DAdaptAdamState) -> torch.Tensor:
@@ -296,6 +318,13 @@ class DAdaptAdaGrad(EstimatingRule):
             ("momentum", way),
             ("averaging", (1 - self.momentum) * way),
         )
+
+    def response(self, theta: torch.Tensor, state: DAdaptAdaGradState, oracle: Oracle) -> Response:
+        """Averaged points of steps over a root, with the estimate of the distance as it is."""
+        _, after = self.update(theta, state, oracle)
+        rate, gain = self.lr * state.distance, average_gain(self.momentum)
+        root = self._root(after.squares)
+        return Response(rate, gain, "2(1+μ)/(1−μ)ηd", root, decay=self.weight_decay)
 
     def _root(self, squares: torch.Tensor) -> torch.Tensor:
         return squares.sqrt().add_(self.eps)

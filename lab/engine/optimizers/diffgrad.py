@@ -11,6 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.adam import AdamRule, EpsilonPlace
 from lab.engine.optimizers.knobs import WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.oracle import Oracle
 
 
@@ -79,6 +80,13 @@ class DiffGrad(AdamRule):
             ("preconditioner", -scaled),
             ("friction", -scaled * share),
         )
+
+    def response(self, theta: torch.Tensor, state: DiffGradState, oracle: Oracle) -> Response:
+        """An average over a root, with the friction that this step has."""
+        _, after = self.update(theta, state, oracle)
+        share = torch.sigmoid((state.previous - after.previous).abs())
+        root = self._root(after.square, after.step, self._place) / share
+        return self._response(after.step, root, decay=self.weight_decay)
 
     @property
     def _place(self) -> EpsilonPlace:

@@ -13,6 +13,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import Epsilon, Multiplier, WeightDecay
 from lab.engine.optimizers.lengths import norm
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -117,6 +118,16 @@ class DistanceRule(Rule):
             *descent_stages(theta, gradient, self.lr, self.weight_decay),
             ("step size", -size * (gradient + self.weight_decay * theta)),
         )
+
+    def response(self, theta: torch.Tensor, state: DistanceState, oracle: Oracle) -> Response:
+        """A gradient with the step length as it is, of each tensor for LDoG."""
+        _, after = self.update(theta, state, oracle)
+        size = self._step_size(after)
+        plain = Response(size, torch.ones_like(size), "2√G/ηr̄", decay=self.weight_decay)
+        if size.shape[1] == 1:
+            return plain
+        one = torch.ones_like(size[:, :1])
+        return plain._replace(rate=one, gain=one, divisor=1 / self._spread(size, oracle.layout))
 
     def _radius(self, state: DistanceState) -> torch.Tensor:
         """The distance that counts, r̄, (runs, groups)."""

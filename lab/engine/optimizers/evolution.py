@@ -11,6 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import Beta1, Beta2, Epsilon, LearningRate, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up
 from lab.engine.optimizers.population import badness, gathered
+from lab.engine.optimizers.response import FROM_VALUES
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 
@@ -91,6 +92,7 @@ class OpenAIES(Rule):
     eps: Epsilon = 1e-8
 
     State = EvolutionState
+    no_limit = FROM_VALUES
 
     def init(self, theta: torch.Tensor, layout: Layout) -> EvolutionState:
         """Nothing averaged yet, all points at the start."""

@@ -11,6 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.mirror import entropy_step, natural_slope, onto_simplex
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import KEPT_IN_A_SET
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -43,6 +44,7 @@ class ExponentiatedGradient(Rule):
     lr: LearningRate = 1e-1
 
     State = StepState
+    no_limit = KEPT_IN_A_SET
 
     def init(self, theta: torch.Tensor, layout: Layout) -> StepState:
         """Nothing but the number of steps."""
@@ -124,6 +126,7 @@ class PlusMinus(Rule):
     ] = 10.0
 
     State = TwoWeights
+    no_limit = KEPT_IN_A_SET
 
     def init(self, theta: torch.Tensor, layout: Layout) -> TwoWeights:
         """Weights whose difference is the start, or what fits of it."""

@@ -171,7 +171,7 @@ class SGD(VelocityRule):
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs, ahead=self.nesterov)
 
-    def response(self, after: VelocityState) -> Response:
+    def response(self, theta: torch.Tensor, state: VelocityState, oracle: Oracle) -> Response:
         """As for every rule with a velocity."""
         share = 1 - self.dampening * (self.momentum > 0)
         knobs = (self.lr, self.momentum, self.weight_decay)
@@ -215,7 +215,7 @@ class HeavyBall(VelocityRule):
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs)
 
-    def response(self, after: VelocityState) -> Response:
+    def response(self, theta: torch.Tensor, state: VelocityState, oracle: Oracle) -> Response:
         """As for every rule with a velocity."""
         return velocity_response(self.lr, self.momentum, self.weight_decay)
 
@@ -259,6 +259,6 @@ class Nesterov(VelocityRule):
         knobs = (self.lr, self.momentum, self.weight_decay)
         return velocity_parts(theta, gradient, after.velocity, *knobs, ahead=True)
 
-    def response(self, after: VelocityState) -> Response:
+    def response(self, theta: torch.Tensor, state: VelocityState, oracle: Oracle) -> Response:
         """As for every rule with a velocity."""
         return velocity_response(self.lr, self.momentum, self.weight_decay, ahead=True)

@@ -9,6 +9,7 @@ from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import FROM_VALUES
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.sets import Radius, SetName, project, vertex
 from lab.engine.oracle import Oracle
@@ -74,6 +75,7 @@ class ZerothOrderFrankWolfe(Rule):
     ] = 6
 
     State = AveragedSlope
+    no_limit = FROM_VALUES
 
     def init(self, theta: torch.Tensor, layout: Layout) -> AveragedSlope:
         """Nothing averaged yet."""

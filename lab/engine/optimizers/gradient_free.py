@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import FROM_VALUES
 from lab.engine.optimizers.rule import Cost, NoState, Rule
 from lab.engine.oracle import Oracle
 
@@ -81,6 +82,8 @@ class GFM(Rule):
         int, Knob(1, 10_000, scale="log", symbol="b", doc="pairs of values at each step")
     ] = 1
 
+    no_limit = FROM_VALUES
+
     def init(self, theta: torch.Tensor, layout: Layout) -> NoState:
         """Nothing is remembered."""
         return NoState()
@@ -144,6 +147,7 @@ class GFMPlus(Rule):
     ] = 2
 
     State = RecursiveSlope
+    no_limit = FROM_VALUES
 
     def init(self, theta: torch.Tensor, layout: Layout) -> RecursiveSlope:
         """Nothing estimated yet."""

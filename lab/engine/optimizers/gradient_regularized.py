@@ -9,6 +9,7 @@ from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import BY_CURVATURE
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.second_order import whole_hessian_trouble
 from lab.engine.oracle import Oracle
@@ -82,6 +83,7 @@ class GradientRegularizedNewton(Rule):
     ] = "hessian"
 
     State = GradientRegularizedState
+    no_limit = BY_CURVATURE
     readings: ClassVar = {
         "gamma": "trust γ of the next step",
         "lambda": "damping λ of the last step",

@@ -7,9 +7,11 @@ import torch
 
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.first_order import VelocityRule, VelocityState
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.oracle import Oracle
 
 
@@ -86,6 +88,13 @@ class Gravity(VelocityRule):
             ("momentum", momentum),
             ("noise", whole),
         )
+
+    def response(self, theta: torch.Tensor, state: VelocityState, oracle: Oracle) -> Response:
+        """An average of gradients, each over what squashes it."""
+        gradient = oracle.gradient(theta)
+        squashing = torch.nan_to_num(gradient / self._squashed(gradient, oracle), nan=1.0)
+        gain = average_gain(self._kept(state.step))
+        return Response(self.lr, gain, "2(1+β)/(1−β)η", squashing)
 
     def _squashed(self, gradient: torch.Tensor, oracle: Oracle) -> torch.Tensor:
         """ζ, (runs, dim)."""

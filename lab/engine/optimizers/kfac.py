@@ -1,5 +1,6 @@
 """K-FAC: natural gradient with the Fisher matrix of each layer as a Kronecker product."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
@@ -8,9 +9,11 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_formula, velocity_gain
 from lab.engine.optimizers.knobs import LearningRate, Momentum
 from lab.engine.optimizers.matrices import symmetric_eigen
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -135,6 +138,29 @@ class KFAC(Rule):
             ("momentum", -self.lr * velocity),
         )
 
+    def response(self, theta: torch.Tensor, state: KFACState, oracle: Oracle) -> Response:
+        """A velocity of gradients that each layer's factors scale and turn, clipped as they are."""
+        layers, _ = self._averaged(theta, state, oracle)
+        named = oracle.layout.split(oracle.gradient(theta))
+        spectra = [self._spectrum(layer) for layer in layers]
+        size = torch.zeros_like(self.lr)
+        for layer, spectrum in zip(layers, spectra, strict=True):
+            whole = joined(named, layer)
+            size = size + (divided(whole, spectrum) * whole).sum((1, 2))[:, None]
+        left = self._limit(size).sqrt()
+
+        def root(vectors: torch.Tensor, run: int) -> torch.Tensor:
+            parts = dict(oracle.layout.split(vectors))
+            for layer, spectrum in zip(layers, spectra, strict=True):
+                inner, outer, divisor = (part[run : run + 1] for part in spectrum)
+                half = divided(joined(parts, layer), Spectrum(inner, outer, divisor.sqrt()))
+                put(parts, layer, half * left[run])
+            return oracle.layout.join(parts)
+
+        moves = bool((self.momentum != 0).any())
+        formula = velocity_formula(momentum=moves, share=1, ahead=False)
+        return Response(self.lr, velocity_gain(self.momentum), formula, root=root)
+
     def cost(self, dim: int) -> Cost:
         """A gradient, and one for each update of the factors; exact takes one for each output."""
         return Cost(gradients=1 + 1 / self.period)
@@ -166,19 +192,13 @@ class KFAC(Rule):
         result = dict(named)
         size = torch.zeros_like(self.lr)
         for layer in layers:
-            weight = named[layer.weight]
-            whole = weight
-            if layer.bias:
-                whole = torch.cat([weight, named[layer.bias][:, :, None]], dim=2)
-            natural = self._natural(layer, whole)
+            whole = joined(named, layer)
+            natural = divided(whole, self._spectrum(layer))
             size = size + (natural * whole).sum((1, 2))[:, None]
-            result[layer.weight] = natural[:, :, : weight.shape[2]]
-            if layer.bias:
-                result[layer.bias] = natural[:, :, -1]
+            put(result, layer, natural)
         preconditioned = oracle.layout.join(result)
         stages = [("gradient", gradient), ("preconditioner", preconditioned)]
-        limit = (self.kl_clip / (self.lr**2 * size)).sqrt().clamp(max=1)
-        limit = torch.where((self.kl_clip > 0) & (size > 0), limit, 1.0)
+        limit = self._limit(size)
         for layer in layers:
             for name in filter(None, (layer.weight, layer.bias)):
                 scale = limit.view(-1, *(1,) * (result[name].ndim - 1))
@@ -204,8 +224,13 @@ class KFAC(Rule):
         factors = torch.lerp(now, before, memory)
         return unpacked(factors, oracle), factors
 
-    def _natural(self, layer: KroneckerFactors, gradient: torch.Tensor) -> torch.Tensor:
-        """The gradient (runs, out, in) of a layer divided by its damped Fisher matrix."""
+    def _limit(self, size: torch.Tensor) -> torch.Tensor:
+        """What the KL clip leaves of a step, (runs, 1); size is step · gradient over η."""
+        limit = (self.kl_clip / (self.lr**2 * size)).sqrt().clamp(max=1)
+        return torch.where((self.kl_clip > 0) & (size > 0), limit, 1.0)
+
+    def _spectrum(self, layer: KroneckerFactors) -> "Spectrum":
+        """The damped Fisher matrix of a layer."""
         a, inner = symmetric_eigen(layer.inputs)
         g, outer = symmetric_eigen(layer.gradients)
         a, g = a.clamp(min=0), g.clamp(min=0)
@@ -216,7 +241,40 @@ class KFAC(Rule):
             divisor = (g + root / pi)[:, :, None] * (a + root * pi)[:, None]
         else:
             divisor = g[:, :, None] * a[:, None] + self.damping[:, :, None]
-        return outer @ (outer.mT @ gradient @ inner / divisor) @ inner.mT
+        return Spectrum(inner, outer, divisor)
+
+
+class Spectrum(NamedTuple):
+    """A layer's damped Fisher matrix by its eigenvectors.
+
+    Attributes:
+        inner: (runs, in, in), of the factor of the inputs.
+        outer: (runs, out, out), of that of the gradients.
+        divisor: (runs, out, in), eigenvalues of the whole.
+    """
+
+    inner: torch.Tensor
+    outer: torch.Tensor
+    divisor: torch.Tensor
+
+
+def divided(vectors: torch.Tensor, by: Spectrum) -> torch.Tensor:
+    """Vectors (n, out, in) in the place of a layer, divided by its matrix; of n runs or of one."""
+    return by.outer @ (by.outer.mT @ vectors @ by.inner / by.divisor) @ by.inner.mT
+
+
+def joined(named: Mapping[str, torch.Tensor], layer: KroneckerFactors) -> torch.Tensor:
+    """The weight of a layer with its bias as a last column, (n, out, in)."""
+    weight = named[layer.weight]
+    return torch.cat([weight, named[layer.bias][:, :, None]], dim=2) if layer.bias else weight
+
+
+def put(named: dict[str, torch.Tensor], layer: KroneckerFactors, whole: torch.Tensor) -> None:
+    """The inverse of `joined`."""
+    columns = named[layer.weight].shape[2]
+    named[layer.weight] = whole[:, :, :columns]
+    if layer.bias:
+        named[layer.bias] = whole[:, :, -1]
 
 
 def packed(layers: list[KroneckerFactors]) -> torch.Tensor:

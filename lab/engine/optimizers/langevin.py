@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -120,15 +121,26 @@ class Langevin(Rule):
         pull = -rate * self.prior * theta
         return {"gradient": -rate * gradient, "weight decay": pull, "noise": noise}
 
+    def response(self, theta: torch.Tensor, state: LangevinState, oracle: Oracle) -> Response:
+        """As plain descent: what noise adds does not grow by itself."""
+        rate, samples = self._rate(state), self._samples(oracle)
+        one = torch.ones_like(rate)
+        return Response(rate * samples, one, "2/ε", decay=self.prior / samples)
+
+    def _rate(self, state: LangevinState) -> torch.Tensor:
+        """The step length, (runs, 1)."""
+        rate = self.lr * (self.delay + state.step) ** -self.power
+        return rate / 2 if self.convention == "sgld" else rate
+
+    def _samples(self, oracle: Oracle) -> int:
+        """What the mean loss's gradient is multiplied by."""
+        return max(1, oracle.problem.samples) if self.data == "sum" else 1
+
     def _pieces(
         self, theta: torch.Tensor, state: LangevinState, oracle: Oracle
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Step length (runs, 1), gradient and noise (runs, dim) of a step."""
-        rate = self.lr * (self.delay + state.step) ** -self.power
-        if self.convention == "sgld":
-            rate = rate / 2
-        gradient = oracle.gradient(theta)
-        if self.data == "sum":
-            gradient = gradient * max(1, oracle.problem.samples)
+        rate = self._rate(state)
+        gradient = oracle.gradient(theta) * self._samples(oracle)
         noise = oracle.noise.normal("langevin", theta)
         return rate, gradient, (2 * rate * self.temperature).sqrt() * noise

@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import BY_CURVATURE
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.strong_wolfe import Sample, strong_wolfe
 from lab.engine.oracle import Oracle
@@ -108,6 +109,7 @@ class LBFGS(Rule):
     ] = 1e-9
 
     State = LBFGSState
+    no_limit = BY_CURVATURE
     readings: ClassVar = {"length": "length of the step, as a multiple of its direction"}
 
     def init(self, theta: torch.Tensor, layout: Layout) -> LBFGSState:

@@ -11,6 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.arithmetic import shrunk
 from lab.engine.optimizers.knobs import DecoupledDecay, LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import FIXED_LENGTH
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -68,6 +69,7 @@ class Lion(Rule):
     weight_decay: DecoupledDecay = 0.0
 
     State = LionState
+    no_limit = FIXED_LENGTH
     broadcasts = True
 
     def init(self, theta: torch.Tensor, layout: Layout) -> LionState:

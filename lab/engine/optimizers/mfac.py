@@ -8,8 +8,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.knobs import LearningRate, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -102,6 +104,20 @@ class MFAC(Rule):
             ("preconditioner", -self.lr * natural),
             ("momentum", -self.lr * after.velocity),
         )
+
+    def response(self, theta: torch.Tensor, state: MFACState, oracle: Oracle) -> Response:
+        """An averaged gradient over the matrix."""
+        _, after = self.update(theta, state, oracle)
+        _, lengths, axes = torch.linalg.svd(after.gradients, full_matrices=False)
+        plain = self.damping.rsqrt()  # (runs, 1), outside the span of the gradients
+        inside = (lengths.square() / self.ngrads + self.damping).rsqrt() - plain  # (runs, m)
+
+        def root(vectors: torch.Tensor, run: int) -> torch.Tensor:
+            along = vectors @ axes[run].mT  # (n, m)
+            return vectors * plain[run] + (along * inside[run]) @ axes[run]
+
+        gain, formula = average_gain(self.momentum), "2(1+μ)/(1−μ)η"
+        return Response(self.lr, gain, formula, root=root, decay=self.weight_decay)
 
     def _moved(
         self, theta: torch.Tensor, state: MFACState, oracle: Oracle

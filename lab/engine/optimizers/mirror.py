@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import KEPT_IN_A_SET, Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.optimizers.sets import project
 from lab.engine.oracle import Oracle
@@ -95,6 +96,7 @@ class MirrorDescent(Rule):
     ] = False
 
     State = MirrorState
+    no_limit = KEPT_IN_A_SET  # of entropy
 
     def init(self, theta: torch.Tensor, layout: Layout) -> MirrorState:
         """No gradient seen yet."""
@@ -126,6 +128,14 @@ class MirrorDescent(Rule):
         elif self.potential == "hypentropy":
             stages.append(("preconditioner", step))
         return built_up(*stages)
+
+    def response(self, theta: torch.Tensor, state: MirrorState, oracle: Oracle) -> Response | str:
+        """A gradient over the potential's second derivative."""
+        if self.potential == "entropy":
+            return self.no_limit
+        gain, formula = _guessing(self.lr, ahead=self.optimistic and state.step > 0)
+        bend = None if self.potential == "euclid" else (theta**2 + self.beta**2).rsqrt()
+        return Response(self.lr, gain, formula, bend)
 
     def _inside(self, theta: torch.Tensor, state: MirrorState) -> torch.Tensor:
         """The point to step from: at the start with entropy one on the simplex."""
@@ -187,3 +197,12 @@ class OptimisticGD(Rule):
         gradient = oracle.gradient(theta)
         change = gradient - state.previous if state.step else torch.zeros_like(gradient)
         return {"gradient": -self.lr * gradient, "momentum": -self.lr * change}
+
+    def response(self, theta: torch.Tensor, state: MirrorState, oracle: Oracle) -> Response:
+        """A gradient, and once more what has changed since the last."""
+        return Response(self.lr, *_guessing(self.lr, ahead=state.step > 0))
+
+
+def _guessing(lr: torch.Tensor, *, ahead: bool) -> tuple[torch.Tensor, str]:
+    """The gain (runs, 1) of 2g - (last g), whose sign alternates, or of g; and the limit."""
+    return torch.full_like(lr, 3.0 if ahead else 1.0), "2/3η" if ahead else "2/η"

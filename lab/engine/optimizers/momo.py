@@ -9,6 +9,7 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.arithmetic import filled
 from lab.engine.optimizers.knobs import (
     Beta1,
@@ -20,6 +21,7 @@ from lab.engine.optimizers.knobs import (
 )
 from lab.engine.optimizers.lengths import dot
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -172,6 +174,13 @@ class MoMo(ModelRule):
             ("weight decay", (theta - way) / (1 + self.lr * self.weight_decay) - theta),
         )
 
+    def response(self, theta: torch.Tensor, state: MoMoState, oracle: Oracle) -> Response:
+        """An averaged gradient with the step length that was found."""
+        _, after = self.update(theta, state, oracle)
+        whole = 1 + self.lr * self.weight_decay
+        gain = average_gain(self.beta)
+        return Response(after.size / whole, gain, "(2+ηλ)(1+β)/(1−β)τ", shrink=1 - 1 / whole)
+
 
 class MoMoAdamState(NamedTuple):
     """State of `MoMoAdam`."""
@@ -250,6 +259,19 @@ class MoMoAdam(ModelRule):
             ("preconditioner", -longest * direction),
             ("step size", -way),
             ("weight decay", decayed),
+        )
+
+    def response(self, theta: torch.Tensor, state: MoMoAdamState, oracle: Oracle) -> Response:
+        """An average over a root, with the step length that was found."""
+        _, after = self.update(theta, state, oracle)
+        decay = self.lr * self.weight_decay
+        whole = 1 + decay if self.divide else torch.ones_like(decay)
+        return Response(
+            after.size / whole,
+            average_gain(self.beta1),
+            f"(2{'+' if self.divide else '−'}ηλ)(1+β₁)/(1−β₁)τ",
+            self._root(after.square, after.step),
+            shrink=decay / whole,
         )
 
     def _root(self, square: torch.Tensor, step: int) -> torch.Tensor:

@@ -20,6 +20,7 @@ from lab.engine.optimizers.knobs import (
 )
 from lab.engine.optimizers.matrices import Pieces, for_each_matrix, newton_schulz, pieces
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import FIXED_LENGTH
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -56,6 +57,7 @@ class MatrixRule(Rule):
     """A rule with a direction for matrices and another for all else, and decoupled decay."""
 
     State = MatrixState
+    no_limit = FIXED_LENGTH
 
     @abstractmethod
     def _directions(

@@ -101,6 +101,21 @@ class NAdam(AdamRule):
         stages = [*stages, ("momentum", -ahead), ("preconditioner", scaled)]
         return built_up(*stages, ("weight decay", scaled - decay))
 
+    def response(self, theta: torch.Tensor, state: NAdamState, oracle: Oracle) -> Response:
+        """This gradient and the average ahead of it over a root, each with a weight of its own."""
+        _, after = self.update(theta, state, oracle)
+        product, decay, apart = after.product, self.weight_decay, self.decoupled_weight_decay
+        factor, then = self._momentum(after.step), self._momentum(after.step + 1)
+        now, then = (1 - factor) / (1 - product), then / (1 - product * then)
+        return Response(
+            self.lr,
+            now + then * average_gain(self.beta1),
+            f"{'(2−ηλ)' if apart else '2'}(1+β₁)/(1−β₁)(1+2β₁)η",
+            self._root(after.square, after.step),
+            decay=None if apart else decay,
+            shrink=self.lr * decay if apart else None,
+        )
+
     def _look_ahead(
         self, gradient: torch.Tensor, after: NAdamState, factor: torch.Tensor
     ) -> torch.Tensor:
@@ -171,8 +186,9 @@ class NadamW(AdamRule):
             ("weight decay", scaled - self.lr * self.weight_decay * theta),
         )
 
-    def response(self, after: Moments) -> Response:
+    def response(self, theta: torch.Tensor, state: Moments, oracle: Oracle) -> Response:
         """An average, once more with the gradient, over a root; decay that stays out of both."""
+        _, after = self.update(theta, state, oracle)
         answer = self._response(
             after.step,
             self._root(after.square, after.step),

@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import NoState, Rule
 from lab.engine.oracle import Oracle
 
@@ -78,6 +79,11 @@ class NormalizedGD(Rule):
             ("gradient", -self.lr * gradient),
             ("step size", -self._rate(gradient) * gradient),
         )
+
+    def response(self, theta: torch.Tensor, state: NoState, oracle: Oracle) -> Response:
+        """A gradient over a power of its norm."""
+        rate = self._rate(oracle.gradient(theta))
+        return Response(rate, torch.ones_like(rate), "2‖g‖ᵝ/η")
 
     def _rate(self, gradient: torch.Tensor) -> torch.Tensor:
         """What the gradient is multiplied by, (runs, 1)."""

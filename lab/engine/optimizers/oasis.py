@@ -17,6 +17,7 @@ from lab.engine.optimizers.curvature_probe import (
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.lengths import dot
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.second_order import hessian_trouble
 from lab.engine.oracle import Oracle
@@ -102,6 +103,12 @@ class Oasis(Rule):
             ("preconditioner", -self.lr * direction),
             ("step size", -after.size * direction),
         )
+
+    def response(self, theta: torch.Tensor, state: OasisState, oracle: Oracle) -> Response:
+        """A gradient over the diagonal, with the step length that was found."""
+        _, after = self.update(theta, state, oracle)
+        scale = torch.maximum(after.diagonal.abs(), self.alpha)
+        return Response(after.size, torch.ones_like(after.size), "2/η", scale)
 
     def cost(self, dim: int) -> Cost:
         """One gradient and one Hessian product on all data; see above for mini-batches."""

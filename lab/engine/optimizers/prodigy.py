@@ -9,6 +9,7 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.arithmetic import filled, shared
 from lab.engine.optimizers.dadaptation import BiasCorrection, Decoupled
 from lab.engine.optimizers.knobs import (
@@ -22,6 +23,7 @@ from lab.engine.optimizers.knobs import (
 )
 from lab.engine.optimizers.lengths import dot, taxicab
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -139,6 +141,19 @@ class Prodigy(Rule):
             ("momentum", -rate / state.distance * after.mean),
             ("preconditioner", -scaled),
             ("weight decay", -scaled - pull),
+        )
+
+    def response(self, theta: torch.Tensor, state: ProdigyState, oracle: Oracle) -> Response:
+        """An average over a root, with the estimate of the distance as it is."""
+        _, after = self.update(theta, state, oracle)
+        rate, decay = self._rate(state), self.weight_decay
+        return Response(
+            rate * state.distance,
+            average_gain(self.beta1),
+            f"{'(2−ηdλ)' if self.decoupled else '2'}(1+β₁)/(1−β₁)ηd²",
+            self._root(after),
+            decay=None if self.decoupled else decay,
+            shrink=rate * decay if self.decoupled else None,
         )
 
     def _rate(self, state: ProdigyState) -> torch.Tensor:

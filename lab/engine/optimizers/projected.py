@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate, Momentum
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import KEPT_IN_A_SET
 from lab.engine.optimizers.rule import Rule
 from lab.engine.optimizers.sets import Radius, SetName, project
 from lab.engine.oracle import Oracle
@@ -51,6 +52,7 @@ class ProjectedGradient(Rule):
     ] = False
 
     State = LastPoint
+    no_limit = KEPT_IN_A_SET
 
     def init(self, theta: torch.Tensor, layout: Layout) -> LastPoint:
         """No point before the start."""

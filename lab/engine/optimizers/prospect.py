@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import ANOTHER_FUNCTION
 from lab.engine.optimizers.rule import Rule
 from lab.engine.optimizers.spectra import SpectrumName, risk_of, spectrum, weights_of
 from lab.engine.oracle import Oracle
@@ -131,6 +132,7 @@ class Prospect(Rule):
     ] = "proximal"
 
     State = ProspectState
+    no_limit = ANOTHER_FUNCTION
     besides = "and a gradient and three numbers for each sample"
     readings: ClassVar = {
         "risk": "the smoothed risk of the losses in the table, without the penalty",

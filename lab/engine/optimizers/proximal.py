@@ -12,8 +12,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_formula, velocity_gain
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -51,6 +53,11 @@ def keep_largest(points: torch.Tensor, count: int) -> torch.Tensor:
     """All but the `count` largest coordinates of each run set to zero."""
     chosen = points.abs().topk(min(count, points.shape[1]), dim=1).indices
     return torch.zeros_like(points).scatter_(1, chosen, points.gather(1, chosen))
+
+
+def _in_use(points: torch.Tensor) -> torch.Tensor:
+    """A divisor (runs, dim) that holds parameters which are zero (runs, dim) where they are."""
+    return torch.where(points != 0, 1.0, torch.inf).to(points)
 
 
 def inverse_curvature(theta: torch.Tensor, oracle: Oracle) -> torch.Tensor:
@@ -128,6 +135,12 @@ class PlainProximal(ProximalRule):
         size = self._size(theta, state.step, state.size, oracle)
         step = -size * oracle.gradient(theta)
         return built_up(("gradient", step), ("projection", self._prox(theta + step, size) - theta))
+
+    def response(self, theta: torch.Tensor, state: SizeState, oracle: Oracle) -> Response:
+        """Plain descent of the parameters that are not set to zero."""
+        moved, after = self.update(theta, state, oracle)
+        rate = after.size if self.find_step else self.lr
+        return Response(rate, torch.ones_like(rate), "2/η", _in_use(moved))
 
 
 @register(
@@ -235,6 +248,14 @@ class FISTA(ProximalRule):
             ("momentum", moved - theta),
             ("projection", self._prox(moved, size) - theta),
         )
+
+    def response(self, theta: torch.Tensor, state: FISTAState, oracle: Oracle) -> Response:
+        """Descent with a look-ahead, of the parameters that are not set to zero."""
+        moved, after = self.update(theta, state, oracle)
+        rate = after.size if self.find_step else self.lr
+        gain = velocity_gain(state.ahead, ahead=True)
+        formula = velocity_formula(momentum=True, share=1, ahead=True)
+        return Response(rate, gain, formula, _in_use(moved))
 
     def _prox(self, points: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
         return soft_threshold(points, size * self.penalty)

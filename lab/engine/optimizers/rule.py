@@ -41,6 +41,7 @@ class Rule(ABC):
     # whether a knob may come as (1, 1) where it is the same for all runs: quicker on small problems
     broadcasts: ClassVar[bool] = False
     readings: ClassVar[Mapping[str, str]] = {}  # name -> what it is, see `read`
+    no_limit: ClassVar[str] = ""  # why no curvature is the largest that it stands: see `response`
     besides: ClassVar[str] = ""  # of cost and memory: how they depend on the problem, a phrase
     group: int = 0  # how many runs in a row look at each other, 0 for all: see `in_groups`
 
@@ -91,19 +92,16 @@ class Rule(ABC):
         """
         return {"step": self.update(theta, state, oracle)[0] - theta}
 
-    def response(self, after: Any) -> Response | None:
-        """How the step that led to a state answers curvature, for a rule that knows.
+    def response(self, theta: torch.Tensor, state: Any, oracle: Oracle) -> Response | str:
+        """How the step that `update` makes of the same arguments answers curvature.
 
         A rule whose step is linear in the gradients, once its scaling of the coordinates is held
-        fixed, overrides this.
-
-        Args:
-            after: the state that `update` returned.
+        fixed, overrides this; another says in `no_limit` why it has none.
 
         Returns:
-            What decides how much curvature the step stands, None where the rule cannot say.
+            What decides how much curvature the step stands, or a sentence why nothing does.
         """
-        return None
+        return self.no_limit
 
     def cost(self, dim: int) -> Cost:
         """What a step asks on average, on a problem of so many parameters; knobs are numbers."""

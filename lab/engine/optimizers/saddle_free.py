@@ -12,6 +12,7 @@ from lab.engine.lanczos import Product, lanczos
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import BY_CURVATURE
 from lab.engine.optimizers.rule import Cost, NoState, Rule
 from lab.engine.optimizers.second_order import MOST_PARAMETERS, Damping, hessian_trouble
 from lab.engine.oracle import Oracle
@@ -48,6 +49,8 @@ class SaddleFreeNewton(Rule):
     exact_to: Annotated[
         int, Knob(0, MOST_PARAMETERS, doc="parameters up to which the whole Hessian is taken")
     ] = 200
+
+    no_limit = BY_CURVATURE
 
     def init(self, theta: torch.Tensor, layout: Layout) -> NoState:
         """Nothing is remembered."""

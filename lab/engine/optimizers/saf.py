@@ -13,6 +13,7 @@ from lab.engine.layout import Layout
 from lab.engine.optimizers.first_order import velocity_step
 from lab.engine.optimizers.knobs import LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import ANOTHER_FUNCTION
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -89,6 +90,7 @@ class SAF(Rule):
     weight_decay: WeightDecay = 0.0
 
     State = SAFState
+    no_limit = ANOTHER_FUNCTION
     readings: ClassVar[Mapping[str, str]] = {
         "trajectory_loss": "penalty for the change of outputs since some epochs ago"
     }

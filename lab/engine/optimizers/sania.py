@@ -18,6 +18,7 @@ from lab.engine.optimizers.curvature_probe import (
 from lab.engine.optimizers.knobs import Beta2, LowerBound, Multiplier
 from lab.engine.optimizers.lengths import dot
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.second_order import hessian_trouble
 from lab.engine.oracle import Oracle
@@ -97,6 +98,12 @@ class PolyakRule(Rule):
             ("preconditioner", -direction),
             ("step size", -after.size * direction),
         )
+
+    def response(self, theta: torch.Tensor, state: SaniaState, oracle: Oracle) -> Response:
+        """A gradient over the preconditioner, with the step length that was found."""
+        _, after = self.update(theta, state, oracle)
+        scale, one = self._preconditioner(after.diagonal, after.step), torch.ones_like(after.size)
+        return Response(self.lr * after.size, one, "2/ηλ", scale)
 
 
 def _length(gap: torch.Tensor, norm: torch.Tensor, extra: float) -> torch.Tensor:

@@ -20,6 +20,7 @@ from lab.engine.optimizers.knobs import (
     WeightDecay,
 )
 from lab.engine.optimizers.parts import Parts, built_up, descent_stages
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 
@@ -77,6 +78,10 @@ class AveragingRule(Rule):
     def _rate(self, step: int) -> torch.Tensor:
         """The learning rate after so many steps."""
         return self.lr * min(1.0, (step + 1) / max(1, self.warmup_steps))
+
+    def _gain(self, share: torch.Tensor, momentum: torch.Tensor) -> torch.Tensor:
+        """What y does where z alternates: (1 - β) + βc / (2 - c), all (runs, 1)."""
+        return (1 - momentum) + momentum * share / (2 - share)
 
     def _moved(self, state: NamedTuple, direction: torch.Tensor) -> Average:
         """The sequences after a step of the base along minus a direction (runs, dim)."""
@@ -148,6 +153,15 @@ class ScheduleFreeSGD(AveragingRule):
             ("averaging", ahead - theta),
         )
 
+    def response(
+        self, theta: torch.Tensor, state: ScheduleFreeSGDState, oracle: Oracle
+    ) -> Response:
+        """A gradient at y, most of which is the slow average."""
+        _, after = self.update(theta, state, oracle)
+        gain = self._gain(after.share, self.momentum)
+        rate = self._rate(state.step)
+        return Response(rate, gain, "2/(1−β+βc/(2−c))η", decay=self.weight_decay)
+
 
 class ScheduleFreeAdamWState(NamedTuple):
     """State of `ScheduleFreeAdamW`."""
@@ -217,6 +231,16 @@ class ScheduleFreeAdamW(AveragingRule):
             ("weight decay", -scaled - rate * self.weight_decay * theta),
             ("averaging", ahead - theta),
         )
+
+    def response(
+        self, theta: torch.Tensor, state: ScheduleFreeAdamWState, oracle: Oracle
+    ) -> Response:
+        """The same over a root, and decay at y that stays out of the root."""
+        _, after = self.update(theta, state, oracle)
+        rate, gain = self._rate(state.step), self._gain(after.share, self.beta1)
+        root = self._root(after.square, after.step)
+        shrink = rate * gain * self.weight_decay
+        return Response(rate, gain, "2/(1−β₁+β₁c/(2−c))η − λ", root, shrink=shrink)
 
     def _root(self, square: torch.Tensor, step: int) -> torch.Tensor:
         return (square / filled(self.beta2, step)).sqrt_().add_(self.eps)

@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import BY_CURVATURE
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -86,6 +87,7 @@ class Newton(Rule):
     ] = "fixed"
 
     State = NewtonState
+    no_limit = BY_CURVATURE
     readings: ClassVar = {"lambda": "damping λ of the next step"}
 
     def init(self, theta: torch.Tensor, layout: Layout) -> NewtonState:

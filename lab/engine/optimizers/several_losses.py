@@ -15,6 +15,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import FURTHER_LOSSES, LOSSES, Parts, built_up
+from lab.engine.optimizers.response import SEVERAL_LOSSES, Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -30,6 +31,8 @@ class LossesState(NamedTuple):
 
 class SeveralLosses(Rule):
     """A rule that needs a problem of several losses."""
+
+    no_limit = SEVERAL_LOSSES
 
     @classmethod
     def unfit(cls, problem: Problem) -> str:
@@ -121,6 +124,10 @@ class SumOfLosses(CombinedLosses):
     def combined(self, gradients: torch.Tensor, oracle: Oracle) -> torch.Tensor:
         """The sum."""
         return gradients.sum(1)
+
+    def response(self, theta: torch.Tensor, state: LossesState, oracle: Oracle) -> Response:
+        """As plain descent."""
+        return Response(self.lr, torch.ones_like(self.lr), "2/η")
 
 
 @register(

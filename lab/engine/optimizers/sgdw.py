@@ -70,7 +70,7 @@ class SGDW(VelocityRule):
             ("weight decay", moved - decay * theta),
         )
 
-    def response(self, after: VelocityState) -> Response:
+    def response(self, theta: torch.Tensor, state: VelocityState, oracle: Oracle) -> Response:
         """A velocity, and decay that stays out of it."""
         paper = self.form == "paper"
         shrink = self.weight_decay if paper else self.lr * self.weight_decay

@@ -9,9 +9,11 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_formula, velocity_gain
 from lab.engine.optimizers.knobs import LearningRate, Momentum
 from lab.engine.optimizers.matrices import symmetric_eigen
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Problem
@@ -104,6 +106,19 @@ class Shampoo(Rule):
             ("momentum", -self.lr * velocity),
         )
 
+    def response(self, theta: torch.Tensor, state: ShampooState, oracle: Oracle) -> Response:
+        """A velocity of gradients that the matrices of all axes scale and turn."""
+        layout = oracle.layout
+        statistics = self._summed(oracle.gradient(theta), state, layout)
+        roots = self._inverse_roots(statistics, layout, 4)
+
+        def root(vectors: torch.Tensor, run: int) -> torch.Tensor:
+            return turned(vectors, [matrices[run : run + 1] for matrices in roots], layout)
+
+        moves = bool((self.momentum != 0).any())
+        formula = velocity_formula(momentum=moves, share=1, ahead=False)
+        return Response(self.lr, velocity_gain(self.momentum), formula, root=root)
+
     @classmethod
     def unfit(cls, problem: Problem) -> str:
         """An axis whose matrix would be too large."""
@@ -119,31 +134,51 @@ class Shampoo(Rule):
         self, theta: torch.Tensor, state: ShampooState, oracle: Oracle
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The preconditioned gradient (runs, dim) at theta, and the sums with it in them."""
-        gradient, runs = oracle.gradient(theta), len(theta)
-        fresh = torch.where(self.beta2 < 1, 1 - self.beta2, 1.0)[:, :, None]
-        result = torch.empty_like(gradient)
-        statistics = torch.empty_like(state.statistics)
-        end = 0
-        for place, shape in tensors(oracle.layout):
-            raw = tensor = gradient[:, place].reshape(runs, *shape)
+        gradient, layout = oracle.gradient(theta), oracle.layout
+        statistics = self._summed(gradient, state, layout)
+        return turned(gradient, self._inverse_roots(statistics, layout, 2), layout), statistics
+
+    def _summed(self, gradient: torch.Tensor, state: ShampooState, layout: Layout) -> torch.Tensor:
+        """The sums (runs, numbers) with a gradient (runs, dim) in them."""
+        fresh = torch.where(self.beta2 < 1, 1 - self.beta2, 1.0)
+        squares = []
+        for place, shape in tensors(layout):
+            tensor = gradient[:, place].reshape(-1, *shape)
             for number, axis in enumerate(shape, start=1):
+                unfolded = tensor.movedim(number, 1).reshape(len(gradient), axis, -1)
+                squares.append((unfolded @ unfolded.mT).flatten(1))
+        return self.beta2 * state.statistics + fresh * torch.cat(squares, 1)
+
+    def _inverse_roots(
+        self, statistics: torch.Tensor, layout: Layout, degree: int
+    ) -> list[torch.Tensor]:
+        """For each axis its matrix (runs, d, d) to the power -1 / degree / axes of the tensor."""
+        roots, end = [], 0
+        for _, shape in tensors(layout):
+            for axis in shape:
                 begin, end = end, end + axis * axis
-                before = state.statistics[:, begin:end].view(runs, axis, axis)
-                unfolded = raw.movedim(number, 1).reshape(runs, axis, -1)
-                summed = self.beta2[:, :, None] * before + fresh * (unfolded @ unfolded.mT)
-                statistics[:, begin:end] = summed.reshape(runs, -1)
-                root = self._inverse_root(summed, 2 * len(shape))
-                turned = tensor.movedim(number, 1)
-                product = root @ turned.reshape(runs, axis, -1)
-                tensor = product.view(turned.shape).movedim(1, number)
-            result[:, place] = tensor.reshape(runs, -1)
-        return result, statistics
+                matrix = statistics[:, begin:end].view(-1, axis, axis)
+                roots.append(self._inverse_root(matrix, degree * len(shape)))
+        return roots
 
     def _inverse_root(self, matrix: torch.Tensor, degree: int) -> torch.Tensor:
         """The inverse root of a matrix with ε on its diagonal, (runs, n, n)."""
         values, vectors = symmetric_eigen(matrix)
         powers = (values.clamp(min=0) + self.eps) ** (-1 / degree)
         return (vectors * powers[:, None]) @ vectors.mT
+
+
+def turned(vectors: torch.Tensor, matrices: list[torch.Tensor], layout: Layout) -> torch.Tensor:
+    """Vectors (n, dim) multiplied along every axis of every tensor by a matrix, (n or 1, d, d)."""
+    result, left = torch.empty_like(vectors), iter(matrices)
+    for place, shape in tensors(layout):
+        tensor = vectors[:, place].reshape(-1, *shape)
+        for number, axis in enumerate(shape, start=1):
+            moved = tensor.movedim(number, 1)
+            product = next(left) @ moved.reshape(len(vectors), axis, -1)
+            tensor = product.view(moved.shape).movedim(1, number)
+        result[:, place] = tensor.reshape(len(vectors), -1)
+    return result
 
 
 @lru_cache(maxsize=16)

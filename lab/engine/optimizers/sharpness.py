@@ -10,9 +10,11 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import velocity_gain
 from lab.engine.optimizers.first_order import velocity_step
 from lab.engine.optimizers.knobs import LearningRate, Momentum, WeightDecay
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import UPHILL, Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 
@@ -54,6 +56,7 @@ class ClimbingRule(Rule):
     weight_decay: WeightDecay = 0.0
 
     State = ClimbState
+    no_limit = UPHILL
     readings: ClassVar[Mapping[str, str]] = {
         "surrogate_gap": "how much higher the loss is at the worse point, f(x + e) - f(x)"
     }
@@ -137,6 +140,18 @@ class SAM(ClimbingRule):
     adaptive: Annotated[
         bool, Knob(doc="measure the distance relative to the size of each parameter")
     ] = False
+
+    def response(self, theta: torch.Tensor, state: ClimbState, oracle: Oracle) -> Response | str:
+        """A velocity of gradients uphill, with the norm of the gradient here as it is."""
+        if self.adaptive:
+            return self.no_limit
+        return Response(
+            self.lr,
+            velocity_gain(self.momentum),
+            "(√(1+8(1+μ)ρ/‖g‖η) − 1)‖g‖/2ρ",
+            decay=self.weight_decay,
+            ascent=uphill(oracle.gradient(theta), self.rho),
+        )
 
     def _climb(self, theta: torch.Tensor, gradient: torch.Tensor, layout: Layout) -> torch.Tensor:
         measured = gradient * theta if self.adaptive else gradient

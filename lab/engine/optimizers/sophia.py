@@ -13,8 +13,10 @@ import torch
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.limits import average_gain
 from lab.engine.optimizers.knobs import Beta1, DecoupledDecay, Epsilon, LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.optimizers.second_order import hessian_trouble
 from lab.engine.oracle import Oracle
@@ -103,6 +105,20 @@ class SophiaRule(Rule):
             ("preconditioner", -self.lr * whole),
             ("clipping", -self.lr * scaled),
             ("weight decay", -self.lr * (scaled + self.weight_decay * theta)),
+        )
+
+    def response(self, theta: torch.Tensor, state: SophiaState, oracle: Oracle) -> Response:
+        """An average over the curvature; coordinates that are clipped do not answer."""
+        _, after = self.update(theta, state, oracle)
+        ratio, most = self._unclipped(after)
+        one = after._replace(mean=torch.ones_like(after.mean))
+        divisor = 1 / self._unclipped(one)[0]
+        return Response(
+            self.lr,
+            average_gain(self.beta1),
+            "(2−ηλ)(1+β₁)/(1−β₁)η",
+            torch.where(ratio.abs() > most, torch.inf, divisor),
+            shrink=self.lr * self.weight_decay,
         )
 
 

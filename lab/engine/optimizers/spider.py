@@ -10,6 +10,7 @@ from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
 from lab.engine.optimizers.knobs import LearningRate
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import Response
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 
@@ -76,6 +77,12 @@ class Spider(Rule):
             ("momentum", -self.lr * after.estimate),
             ("step size", -self._rate(after.estimate) * after.estimate),
         )
+
+    def response(self, theta: torch.Tensor, state: SpiderState, oracle: Oracle) -> Response:
+        """A gradient over its norm as it is."""
+        _, after = self.update(theta, state, oracle)
+        rate = self._rate(after.estimate)
+        return Response(rate, torch.ones_like(rate), "2‖v‖/η")
 
     def cost(self, dim: int) -> Cost:
         """Two gradients, and every q steps one instead, which counts for more on mini-batches."""

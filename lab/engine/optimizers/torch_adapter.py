@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 
 from lab.engine.layout import Layout
+from lab.engine.optimizers.response import NOT_LOOKED_INTO
 from lab.engine.optimizers.rule import Rule
 from lab.engine.optimizers.torch_arguments import Argument
 from lab.engine.oracle import Oracle
@@ -38,6 +39,7 @@ class TorchRule(Rule):
     """
 
     State = TorchState
+    no_limit = NOT_LOOKED_INTO
     optimizer_class: ClassVar[type[torch.optim.Optimizer]]
     arguments: ClassVar[tuple[Argument, ...]]
 

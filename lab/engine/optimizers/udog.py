@@ -12,6 +12,7 @@ from lab.engine.optimizers.dog import FirstMove
 from lab.engine.optimizers.knobs import Epsilon, Multiplier
 from lab.engine.optimizers.lengths import norm
 from lab.engine.optimizers.parts import Parts, built_up
+from lab.engine.optimizers.response import AVERAGED_POINTS
 from lab.engine.optimizers.rule import Cost, Rule
 from lab.engine.oracle import Oracle
 
@@ -78,6 +79,7 @@ class UDoG(Rule):
     eps: Epsilon = 1e-8
 
     State = UDoGState
+    no_limit = AVERAGED_POINTS
     shows_another = True
     readings: ClassVar = {
         "rbar": "largest distance from the start of either sequence so far",

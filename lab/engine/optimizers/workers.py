@@ -11,6 +11,7 @@ import torch
 
 from lab.engine.knobs import Knob
 from lab.engine.layout import Layout
+from lab.engine.optimizers.response import WORKERS
 from lab.engine.optimizers.rule import Rule
 from lab.engine.oracle import Oracle
 from lab.engine.problem import Batch
@@ -54,6 +55,7 @@ class Workers(Rule):
     """
 
     State = WorkersState
+    no_limit = WORKERS
     couples_runs = True
     readings: ClassVar = {"consensus": "mean squared distance of the workers from their mean"}
     graph: GraphName

@@ -10,12 +10,13 @@ import torch
 
 from lab.engine.analysis.base import Steps, to_numpy
 from lab.engine.analysis.coherence import sgd_stability
+from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.learning_rates import batch_rates, powers_of_two
 from lab.engine.analysis.noise_scale import noise_scale
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.per_sample import has_factors
+from lab.engine.analysis.stability import Divisor, stability
 from lab.engine.analysis.stability import Stability as Found
-from lab.engine.analysis.stability import stability
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.optimizers.response import Response
@@ -23,6 +24,7 @@ from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
 _GUARD = 16  # every so many measurements the search makes sure that it follows the right vector
+_GLANCE = 2  # every so many it looks at the vector beside it
 _FEWEST = 3  # samples whose spread can be known
 
 
@@ -40,17 +42,16 @@ class StabilityProbe(Probe):
     Each search follows the eigenvector that the last one found, so it takes one product or few;
     every sixteenth looks for others that have overtaken it.
     Looked at is the first run of the lane that goes on. What momentum, weight decay and the
-    preconditioner make of 2/η is what the rule says of itself; where it cannot say, there is no
-    limit.
+    preconditioner make of 2/η is what the rule says of itself; where there is no limit it says why.
 
     Info: `lambda_max` with its `residual` on all data; `limit` with its `formula` and `ratio`, the
     curvature that the step meets over what it stands (preconditioned where the rule scales
-    coordinates); by knobs `preconditioned`, `batch_lambda_max` with `batch_ratio` (the step's own
-    mini-batch, preconditioned likewise), `noise_scale`, `coherence` (with the largest eigenvalue
-    of the samples looked at, `coherence_lambda_max`), `sgd_rate` of plain SGD, `linear_rate` and
-    `root_rate`, the last five where the problem has samples. Arrays of the predicted rates:
-    `batch_sizes`, `linear`, `root`, and of the coherence `sgd_batch_sizes`,
-    `exact`, `diverging`, `near`.
+    coordinates), or `no_limit`, a sentence why there is none; by knobs `preconditioned`,
+    `batch_lambda_max` with `batch_ratio` (the step's own mini-batch, preconditioned likewise),
+    `noise_scale`, `coherence` (with the largest eigenvalue of the samples looked at,
+    `coherence_lambda_max`), `sgd_rate` of plain SGD, `linear_rate` and `root_rate`, the last five
+    where the problem has samples. Arrays of the predicted rates: `batch_sizes`, `linear`, `root`,
+    and of the coherence `sgd_batch_sizes`, `exact`, `diverging`, `near`.
     """
 
     tolerance: Annotated[
@@ -90,8 +91,11 @@ class StabilityProbe(Probe):
         theta = moment.theta[run]
         batch = moment.oracle.batch
         samples = None if batch is None else batch[run]
-        answer = _of_run(moment.response(), run)
-        look = _Look(problem, theta, samples, answer, sight, self.tolerance)
+        answer = moment.response()
+        known = None if isinstance(answer, str) else _of_run(answer, run)
+        look = _Look(problem, theta, samples, known, sight, self.tolerance)
+        if isinstance(answer, str):
+            look.info["no_limit"] = answer
         if "lr" in sight.knobs:
             look.info["lr"] = float(sight.knobs["lr"][run])
         look.info["run"] = run
@@ -104,8 +108,7 @@ class StabilityProbe(Probe):
     def _parts(self, look: "_Look") -> list[Callable[["_Look"], Steps[None]]]:
         """What is measured, one after the other."""
         parts: list[Callable[[_Look], Steps[None]]] = [_plain]
-        scales = look.answer is not None and look.answer.divisor is not None
-        if scales and self.preconditioned:
+        if look.answer is not None and look.answer.divisor is not None and self.preconditioned:
             parts.append(_preconditioned)
         if self.batch and look.samples is not None:
             parts.append(_of_batch)
@@ -130,14 +133,12 @@ class _Answer(NamedTuple):
 
     limit: float
     formula: str
-    divisor: torch.Tensor | None  # (dim,)
+    divisor: Divisor  # (dim,), or a function of (n, dim)
     decay: float
 
 
-def _of_run(answer: Response | None, run: int) -> _Answer | None:
-    """How one run answers curvature; None where that is not known or nothing moves."""
-    if answer is None:
-        return None
+def _of_run(answer: Response, run: int) -> _Answer | None:
+    """How one run answers curvature; None where nothing moves, or it is no number."""
 
     def pick(value: torch.Tensor | None) -> torch.Tensor | None:
         return None if value is None else value[run if len(value) > 1 else 0]
@@ -145,9 +146,12 @@ def _of_run(answer: Response | None, run: int) -> _Answer | None:
     limit = float(pick(answer.limit))
     if not 0 < limit < math.inf:
         return None
-    decay = pick(answer.decay)
-    formula = answer.formula
-    return _Answer(limit, formula, pick(answer.divisor), 0.0 if decay is None else float(decay))
+    decay, divisor = pick(answer.decay), pick(answer.divisor)
+    if divisor is not None and not (divisor > 0).all():
+        return None
+    if answer.root is not None:
+        divisor = partial(answer.root, run=run)
+    return _Answer(limit, answer.formula, divisor, 0.0 if decay is None else float(decay))
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,11 @@ class _Look:
         return sorted({*powers_of_two(self.problem.samples), self.batch_size})
 
     def search(self, name: str, answer: _Answer | None, samples: Any = None) -> Steps[Found]:
-        """The largest eigenvalue, from the vector that the last measurement left under a name."""
+        """The largest eigenvalue, from the vectors that the last measurement left under a name."""
+        beside = self.sight.before.get(f"{name} beside")
+        if beside is None:
+            beside = random_direction(len(self.theta), self.sight.seed, "beside", like=self.theta)
+        beside = torch.as_tensor(beside)
         found = yield from stability.steps(
             self.problem,
             self.theta,
@@ -191,8 +199,10 @@ class _Look:
             self.sight.seed,
             self.sight.before.get(name),
             guarded=self.age % _GUARD == 0,
+            beside=beside if self.age % _GLANCE else None,
         )
         self.carry[name] = found.vector
+        self.carry[f"{name} beside"] = beside if found.beside is None else found.beside
         self.info["products"] = self.info.get("products", 0) + found.products
         return found
 
