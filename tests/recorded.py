@@ -16,7 +16,10 @@ def full_session(path=None, problem="rosenbrock", steps=80):
         Lane("adam", lr=0.05, start=[[-1.5, 2.0], [1.0, -1.0]]),
         Lane("sgd", lr=[1e-3, 0.5], start=[-1.5, 2.0]),
     ]
-    probes = [ProbePlan("toy_where", 20), ProbePlan("toy_clumsy", 40, {"way": 2})]
+    probes = [
+        *(ProbePlan("toy_where", 20), ProbePlan("toy_sum", 20)),
+        ProbePlan("toy_clumsy", 40, {"way": 2}),
+    ]
     experiment = Experiment(problem, lanes, probes, steps=steps, device="cpu", title="Ü 1")
     session = Session(experiment, path=path)
     session.advance(40)
@@ -41,6 +44,9 @@ def assert_equal(one, other, problem=True):
     assert one.events == other.events
     assert [list(w) for w in one.waiting] == [list(w) for w in other.waiting]
     assert one.head == other.head
+    assert list(one.carried.rows) == list(other.carried.rows)
+    for key, arrays in one.carried.rows.items():
+        assert_same_arrays(arrays, other.carried.rows[key])
     for name, a in one.records.items():
         b = other.records[name]
         assert (a.spec, a.removed, a.failure) == (b.spec, b.removed, b.failure)
@@ -61,7 +67,12 @@ def assert_equal(one, other, problem=True):
     for a, b in zip(one.results, other.results, strict=True):
         assert (a.name, a.lane, a.step, a.seconds) == (b.name, b.lane, b.step, b.seconds)
         assert dict(a.info) == dict(b.info)
-        assert sorted(a.arrays) == sorted(b.arrays)
-        for key, array in a.arrays.items():
-            assert b.arrays[key].dtype == array.dtype
-            np.testing.assert_array_equal(array, b.arrays[key])
+        assert_same_arrays(a.arrays, b.arrays)
+
+
+def assert_same_arrays(some, others):
+    """The same names, types and numbers."""
+    assert sorted(some) == sorted(others)
+    for key, array in some.items():
+        assert others[key].dtype == array.dtype
+        np.testing.assert_array_equal(array, others[key])

@@ -5,35 +5,24 @@ that is kept with the session and its file, not on record, so that a run which w
 resumed gives the same numbers as one that went on.
 """
 
-import base64
-import json
 from collections.abc import Mapping
 
 import numpy as np
 
-from lab.engine.labfile import pack_arrays, unpack_arrays
-
 Arrays = Mapping[str, np.ndarray]
+Key = tuple[str, str]  # what is measured, as text, and the lane, empty for all lanes
 
 
 class Carried:
     """The newest arrays of each planned measurement of each lane.
 
     Attributes:
-        version: changes with everything that is put in or taken out.
+        rows: what was left, by plan and lane; a changed row is another object.
     """
 
-    def __init__(self, text: str = "[]"):
-        """Begin with what `text` gave, or empty.
-
-        Raises:
-            ValueError: text that is not whole.
-        """
-        self.version = 0
-        self._arrays: dict[tuple[str, str], Arrays] = {
-            (plan, lane): unpack_arrays(base64.b64decode(data))
-            for plan, lane, data in json.loads(text)
-        }
+    def __init__(self, rows: Mapping[Key, Arrays] | None = None):
+        """Begin with some rows, or empty."""
+        self.rows: dict[Key, Arrays] = dict(rows or {})
 
     def get(self, plan: str, lane: str) -> Arrays:
         """What the last measurement left, empty for the first.
@@ -42,25 +31,15 @@ class Carried:
             plan: what is measured, as text.
             lane: where, empty for all lanes.
         """
-        return self._arrays.get((plan, lane), {})
+        return self.rows.get((plan, lane), {})
 
     def put(self, plan: str, lane: str, arrays: Arrays) -> None:
         """Keep what a measurement left in place of what the one before it did."""
-        if arrays or (plan, lane) in self._arrays:
-            self._arrays[plan, lane] = dict(arrays)
-            self.version += 1
+        if arrays:
+            self.rows[plan, lane] = dict(arrays)
+        else:
+            self.rows.pop((plan, lane), None)
 
     def forget_lane(self, lane: str) -> None:
         """Drop what was left on a lane."""
-        for key in [key for key in self._arrays if key[1] == lane]:
-            del self._arrays[key]
-            self.version += 1
-
-    def text(self) -> str:
-        """All of it, for a file."""
-        rows = [
-            (*key, base64.b64encode(pack_arrays(dict(arrays))).decode())
-            for key, arrays in self._arrays.items()
-            if arrays
-        ]
-        return json.dumps(rows)
+        self.rows = {key: arrays for key, arrays in self.rows.items() if key[1] != lane}

@@ -19,11 +19,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-VERSION = 1
+VERSION = 2  # of the format; `migration` knows the older ones
 HEAD = -1  # the step under which a lane's newest state is kept
 APPLICATION = 0x4C4C4142  # "LLAB"
 _LOOK_THROUGH = 64 << 20  # bytes up to which a file is checked page by page when it is opened
 
+CARRIED = """CREATE TABLE carried(plan TEXT NOT NULL, lane TEXT NOT NULL, arrays BLOB NOT NULL,
+    PRIMARY KEY(plan, lane))"""
 _TABLES = f"""
 PRAGMA page_size = 16384;
 BEGIN;
@@ -38,6 +40,7 @@ CREATE TABLE results(id INTEGER PRIMARY KEY, data TEXT NOT NULL, arrays BLOB NOT
 CREATE TABLE events(id INTEGER PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE snapshots(lane TEXT NOT NULL, step INTEGER NOT NULL, template TEXT NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(lane, step)) WITHOUT ROWID;
+{CARRIED};
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;

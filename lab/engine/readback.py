@@ -9,8 +9,11 @@ from lab.engine.column import CHUNK_ROWS, Chunk, Column
 from lab.engine.experiment import Experiment
 from lab.engine.labfile import HEAD, LabFile, in_short, unpack_arrays
 from lab.engine.lane import Divergence
+from lab.engine.lane_record import OVERVIEWS, LaneRecord
+from lab.engine.migration import carried_rows
 from lab.engine.plan import Lane
-from lab.engine.recording import OVERVIEWS, Event, LaneRecord, Recording, Result
+from lab.engine.recording import Recording
+from lab.engine.results import Event, Result
 from lab.engine.snapshots import Snapshot
 
 _DAMAGE = (
@@ -43,7 +46,8 @@ def _read(file: LabFile) -> Recording:
     with accept_unknown():
         recording = Recording(Experiment.from_toml(meta["experiment"]), json.loads(meta["header"]))
         recording.waiting = json.loads(meta["waiting"])
-        recording.carried = Carried(meta.get("carried", "[]"))
+        rows = carried_rows(db)
+        recording.carried = Carried({(plan, lane): unpack_arrays(a) for plan, lane, a in rows})
         recording.fetch = file.fetch
         for name, text in db.execute("SELECT name, data FROM lanes ORDER BY place"):
             data = json.loads(text)

@@ -1,30 +1,27 @@
-"""Keeps a recording's file: writes what is new, moves old rows out of memory, saves.
+"""Keeps a recording's file: which one it is, and when something is written to it.
 
 Only the thread that runs the session calls this; readers go on reading the recording meanwhile.
 """
 
 import os
-import sqlite3
 import tempfile
 import uuid
 import weakref
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.engine import labfile
-from lab.engine.column import Chunk, Column
-from lab.engine.experiment import Experiment
 from lab.engine.knobs import shown
-from lab.engine.labfile import HEAD, LabFile, add_chunk, drop_chunks, drop_pieces, put_meta
+from lab.engine.labfile import LabFile, beside
+from lab.engine.migration import bring_up_to_date
 from lab.engine.readback import read_recording
-from lab.engine.recording import LaneRecord, Recording
+from lab.engine.recording import Recording
+from lab.engine.spill import Spill
+from lab.engine.writeback import Writeback
 
 MEMORY_BUDGET = 96 << 20  # bytes of full chunks held in memory before they go to the file
 FILE_BUDGET = 2 << 30  # bytes of points in the file before they are thinned
 SPILL = 512 << 10  # bytes moved to a scratch file at a time, so that no writing takes long
-THIN = 64 << 20  # bytes saved by thinning at a time
 
 
 class Recorder:
@@ -45,13 +42,10 @@ class Recorder:
             room: bytes of points in the file; what is known of each point takes little beside them.
         """
         self._recording = recording
-        self._memory, self._room = memory, room
+        self._writeback = Writeback(recording)
+        self._spill = Spill(recording, self._writeback, memory=memory, room=room)
         self._file: LabFile | None = None
         self._scratch: Callable[[], Any] | None = None  # removes the file, if it is a scratch file
-        self._results = self._events = 0  # how many of them are in the file
-        self._snapshots: dict[str, tuple[int, list[int]]] = {}  # those in the file: see there
-        self._said: dict[str, Any] = {}  # what the file says of the experiment and each lane
-        self._forgotten: list[str] = []  # lanes that the file still has and should not
         self._source: int | None = None  # of a file that is only read: see `LabFile.changes`
         self.writable = True
         recording.recorder = self
@@ -63,11 +57,7 @@ class Recorder:
         recorder._attach(file)
         recorder.writable = False
         recorder._source = file.changes()
-        recorder._results, recorder._events = len(recording.results), len(recording.events)
-        recorder._snapshots = {
-            lane: (record.snapshots.generation, [step for step, _ in record.snapshots])
-            for lane, record in recording.records.items()
-        }
+        recorder._writeback.know_all()
         return recorder
 
     @property
@@ -106,12 +96,14 @@ class Recorder:
         """
         if not self.writable:
             return
-        held = self._held()
+        held, memory = self._spill.held, self._spill.memory
         if self.path is not None:
             self._write()
-        elif held > self._memory // 2:  # early, so that it can be done a little at a time
-            self._spill(SPILL + max(0, held - self._memory) // 2)
-        self._release()
+        elif held > memory // 2:  # early, so that it can be done a little at a time
+            file = self._ready()
+            self._spill.move(file, SPILL + max(0, held - memory) // 2)
+            self._spill.thin(file)
+        self._spill.release()
 
     def save(self, path: Path) -> None:
         """Write everything to another file, which is there whole or not at all.
@@ -139,7 +131,7 @@ class Recorder:
 
     def forget_lane(self, name: str) -> None:
         """Take a lane out of the file at the next writing."""
-        self._forgotten.append(name)
+        self._writeback.forget_lane(name)
 
     def close(self) -> None:
         """Close the file; a scratch file is removed."""
@@ -147,6 +139,12 @@ class Recorder:
             self._file.close()
         if self._scratch is not None:
             self._scratch()
+
+    def _write(self) -> None:
+        """Write all that is new."""
+        file = self._ready()
+        self._writeback.write(file)
+        self._spill.thin(file)
 
     def _attach(self, file: LabFile) -> None:
         self._file = file
@@ -171,185 +169,14 @@ class Recorder:
             raise OSError(f"{source.path} was changed by somebody else since it was opened")
         file = LabFile(target, writable=True, lasting=path is not None)
         with file.writing() as db:  # it can be written
+            bring_up_to_date(db)
             if changed:
-                self._trim(db)
+                self._writeback.start_over(db)
         self._attach(file)
         self._source = None
         source.close()
         if path is None:
             self._scratch = weakref.finalize(self, _remove_file, file)
-
-    def _trim(self, db: sqlite3.Connection) -> None:
-        """Leave only the full chunks that were read; all else is written anew."""
-        known = [
-            chunk.file_id
-            for _, _, column in self._columns()
-            for chunk in column.chunks
-            if chunk.file_id is not None
-        ]
-        db.execute("DELETE FROM chunks WHERE NOT sealed OR id > ?", (max(known, default=0),))
-        for table in ("results", "events", "snapshots", "lanes"):
-            db.execute(f"DELETE FROM {table}")
-        self._results = self._events = 0
-        self._snapshots.clear()
-        for _, _, column in self._columns():
-            column.written = 0
-
-    def _columns(self) -> list[tuple[str, str, Column]]:
-        return [
-            (lane, name, column)
-            for lane, record in self._recording.records.items()
-            for name, column in record.columns.items()
-        ]
-
-    def _held(self) -> int:
-        """Bytes of full chunks in memory."""
-        return sum(column.held for _, _, column in self._columns())
-
-    # -- memory --------------------------------------------------------------------------------
-
-    def _spill(self, most: int) -> None:
-        """Write the oldest full chunks to the file, until so many bytes are there."""
-        after: list[Callable[[], Any]] = []
-        with self._ready().writing() as db:
-            self._write_forgotten(db, after)
-            for chunk, lane, name, column in self._oldest(Column.unfiled):
-                if most <= 0:
-                    break
-                drop_pieces(db, lane, name)
-                ids = [_add_sealed(db, lane, name, chunk)]
-                after.append(partial(column.mark_filed, ids))
-                most -= chunk.nbytes
-        _do(after)
-        self._thin()
-
-    def _release(self) -> None:
-        """Drop the oldest chunks that are safe in the file from memory."""
-        excess = self._held() - self._memory
-        if excess <= 0:
-            return
-        for chunk, _, _, column in self._oldest(Column.releasable):
-            if excess <= 0:
-                break
-            column.release()
-            excess -= chunk.nbytes
-
-    def _oldest(
-        self, which: Callable[[Column], list[Chunk]]
-    ) -> list[tuple[Chunk, str, str, Column]]:
-        """Chunks of all columns in the order of their steps."""
-        found = [(c, *place) for place in self._columns() for c in which(place[2])]
-        return sorted(found, key=lambda item: item[0].last)
-
-    def _thin(self) -> None:
-        """Drop every other old row of points while those in the file are over their budget."""
-        wide = [item for item in self._columns() if item[1] in ("theta", "shown")]
-        excess = min(sum(column.stored for _, _, column in wide) - self._room, THIN)
-        while excess > 0 and wide:
-            place = max(wide, key=lambda item: item[2].stored)
-            lane, name, column = place
-            merged = column.thin(excess)
-            if not merged:
-                wide.remove(place)
-                continue
-            try:
-                with self._file.writing() as db:
-                    drop_chunks(db, [chunk.file_id for a, b, _ in merged for chunk in (a, b)])
-                    ids = [_add_sealed(db, lane, name, new) for _, _, new in merged]
-            except BaseException:
-                column.undo(merged)
-                raise
-            column.settle(merged, ids)
-            excess -= sum(a.nbytes + b.nbytes - new.nbytes for a, b, new in merged)
-
-    # -- everything that is new ----------------------------------------------------------------
-
-    def _write(self) -> None:
-        """One transaction with all that is new; the recorder notes it once it is certain."""
-        after: list[Callable[[], Any]] = []
-        with self._ready().writing() as db:
-            self._write_forgotten(db, after)
-            self._write_texts(db, after)
-            for lane, name, column in self._columns():
-                _write_column(db, lane, name, column, after)
-            self._write_results(db, after)
-            for lane, record in self._recording.records.items():
-                self._write_snapshots(db, lane, record, after)
-        _do(after)
-        self._thin()
-
-    def _write_forgotten(self, db: sqlite3.Connection, after: list) -> None:
-        """Delete lanes that are run again, and write all results anew without theirs."""
-        if not self._forgotten:
-            return
-        for table, key in (("lanes", "name"), ("chunks", "lane"), ("snapshots", "lane")):
-            db.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(n,) for n in self._forgotten])
-        db.execute("DELETE FROM results")
-        for name in self._forgotten:
-            self._snapshots.pop(name, None)
-            self._said.pop(f"lane {name}", None)
-        self._results = 0
-        after.append(self._forgotten.clear)
-
-    def _write_texts(self, db: sqlite3.Connection, after: list) -> None:
-        """Write what the file says of the experiment and the lanes, where that has changed."""
-        recording = self._recording
-        waiting = labfile.to_json(recording.waiting)
-        said: dict[str, Any] = {"experiment": recording.experiment, "waiting": waiting}
-        if self._said.get("experiment") is not recording.experiment:
-            header = labfile.to_json(recording.header)
-            put_meta(db, experiment=experiment_text(recording.experiment), header=header)
-        if self._said.get("waiting") != waiting:
-            put_meta(db, waiting=waiting)
-        said["carried"] = recording.carried.version
-        if self._said.get("carried") != said["carried"]:
-            put_meta(db, carried=recording.carried.text())
-        for place, (name, record) in enumerate(recording.records.items()):
-            state = place, record.spec, dict(record.diverged), record.removed, record.failure
-            said[f"lane {name}"] = state
-            if self._said.get(f"lane {name}") != state:
-                text = labfile.to_json(_lane_data(record))
-                db.execute("INSERT OR REPLACE INTO lanes VALUES (?, ?, ?)", (name, place, text))
-        after.append(partial(self._said.update, said))
-
-    def _write_results(self, db: sqlite3.Connection, after: list) -> None:
-        results = self._recording.results[self._results :]
-        events = self._recording.events[self._events :]
-        for result in results:
-            data = {k: getattr(result, k) for k in ("name", "lane", "step", "seconds")}
-            data["info"] = dict(result.info)
-            arrays = labfile.pack_arrays(dict(result.arrays))
-            db.execute(
-                "INSERT INTO results(data, arrays) VALUES (?, ?)", (labfile.to_json(data), arrays)
-            )
-        for event in events:
-            data = {k: getattr(event, k) for k in ("step", "lane", "kind")}
-            data["data"] = dict(event.data)
-            db.execute("INSERT INTO events(data) VALUES (?)", (labfile.to_json(data),))
-        after.append(partial(self._count, len(results), len(events)))
-
-    def _count(self, results: int, events: int) -> None:
-        self._results += results
-        self._events += events
-
-    def _write_snapshots(
-        self, db: sqlite3.Connection, lane: str, record: LaneRecord, after: list
-    ) -> None:
-        """Write new snapshots and the newest state; delete those that were dropped since."""
-        generation, there = self._snapshots.get(lane, (0, []))
-        kept = record.snapshots
-        if generation != kept.generation:
-            steps = {step for step, _ in kept}
-            gone = [(lane, step) for step in there if step not in steps]
-            db.executemany("DELETE FROM snapshots WHERE lane = ? AND step = ?", gone)
-            there = [step for step in there if step in steps]
-        fresh = kept.after(there[-1] if there else HEAD)
-        rows = [(lane, step, *snapshot) for step, snapshot in fresh]
-        if record.state is not None:
-            rows.append((lane, HEAD, *record.state))
-        db.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", rows)
-        now = (kept.generation, there + [step for step, _ in fresh])
-        after.append(partial(self._snapshots.__setitem__, lane, now))
 
 
 def open_recording(path: str | Path) -> Recording:
@@ -376,47 +203,6 @@ def open_recording(path: str | Path) -> Recording:
     return recording
 
 
-def experiment_text(experiment: Experiment) -> str:
-    """The experiment as TOML; a problem that is a Python object leaves only its name."""
-    try:
-        return experiment.to_toml()
-    except ValueError:
-        return experiment.without_object().to_toml()
-
-
-def _lane_data(record: LaneRecord) -> dict[str, Any]:
-    return {
-        "spec": record.spec.to_data(),
-        "diverged": record.diverged,
-        "removed": record.removed,
-        "failure": record.failure,
-    }
-
-
-def _write_column(
-    db: sqlite3.Connection, lane: str, name: str, column: Column, after: list
-) -> None:
-    """Write full chunks, in place of the pieces that the file has of them, and a new piece."""
-    if full := column.unfiled():
-        drop_pieces(db, lane, name)
-        ids = [_add_sealed(db, lane, name, chunk) for chunk in full]
-        after.append(partial(column.mark_filed, ids))
-    first, rows = column.fresh_rows()
-    if len(rows):
-        add_chunk(db, lane, name, (first, first + len(rows) - 1, 1), rows, sealed=False)
-        after.append(partial(column.mark_written, len(rows)))
-
-
-def _add_sealed(db: sqlite3.Connection, lane: str, name: str, chunk: Chunk) -> int:
-    steps = (chunk.first, chunk.last, chunk.stride)
-    return add_chunk(db, lane, name, steps, chunk.values, sealed=True)
-
-
-def _do(actions: list[Callable[[], Any]]) -> None:
-    for action in actions:
-        action()
-
-
 def _same(path: Path, other: Path) -> bool:
     return path.exists() and os.path.samefile(path, other)
 
@@ -428,4 +214,4 @@ def _scratch_path() -> Path:
 def _remove_file(file: LabFile) -> None:
     file.close()
     for suffix in ("", "-wal", "-shm"):
-        labfile.beside(file.path, suffix).unlink(missing_ok=True)
+        beside(file.path, suffix).unlink(missing_ok=True)

@@ -4,9 +4,8 @@ The engine's thread appends; any thread reads. `recorder.py` moves full chunks o
 file when memory gets short; nothing is ever overwritten.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,232 +15,13 @@ import numpy as np
 from lab.engine.carried import Carried
 from lab.engine.catalogue import catalogue
 from lab.engine.column import Column
-from lab.engine.derived import DERIVED
 from lab.engine.experiment import Experiment
 from lab.engine.knobs import check_keys, check_name
-from lab.engine.lane import Block, Divergence
-from lab.engine.overview import Curve, Overview, joined, summary
+from lab.engine.lane import Divergence
+from lab.engine.lane_record import LaneRecord
 from lab.engine.plan import Lane
 from lab.engine.plan_checks import check_lane
-from lab.engine.snapshots import Snapshot, Snapshots
-
-OVERVIEWS = ("loss", "grad_norm")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one measurement gave.
-
-    Attributes:
-        name: the probe or analysis.
-        lane: the lane it was made on, empty for a measurement of the problem itself.
-        step: the step it was made at.
-        arrays: named arrays; also reachable as attributes.
-        info: numbers and text; also reachable as attributes.
-        seconds: what it cost.
-    """
-
-    name: str
-    lane: str
-    step: int
-    arrays: Mapping[str, np.ndarray]
-    info: Mapping[str, Any]
-    seconds: float = 0.0
-
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        lane: str,
-        step: int,
-        arrays: Mapping[str, Any],
-        info: Mapping[str, Any],
-        seconds: float,
-    ) -> "Result":
-        """A result as it can be kept in a file: numpy arrays, and plain numbers and text.
-
-        Raises:
-            ValueError: something else, by its name.
-        """
-        kept, told = {}, {}
-        for key, value in arrays.items():
-            kept[key] = np.asarray(value)
-            if kept[key].dtype.kind not in "biuf":
-                raise ValueError(f"{key} is no array of numbers but of {kept[key].dtype}")
-            kept[key].setflags(write=False)
-        for key, value in info.items():
-            told[key] = value.item() if isinstance(value, np.generic) else value
-            try:
-                json.dumps(told[key])
-            except TypeError as error:
-                raise ValueError(
-                    f"{key} is no number or text but a {type(value).__name__}"
-                ) from error
-        return cls(name, lane, step, kept, told, seconds)
-
-    def __getattr__(self, key: str) -> Any:
-        """Named arrays and numbers as attributes."""
-        if not key.startswith("__"):
-            for place in ("arrays", "info"):
-                found = self.__dict__.get(place, {})
-                if key in found:
-                    return found[key]
-        raise AttributeError(f"a {self.__dict__.get('name')!r} result has no {key!r}")
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened at a step: a knob turned, a run diverged, a branch, a failure."""
-
-    step: int
-    lane: str
-    kind: str  # "knob", "diverged", "failed", "branch", "removed", "returned" or "restarted"
-    data: Mapping[str, Any]
-
-
-class LaneRecord:
-    """The rows of one lane. A branch reads its parent's rows up to the step where it left it."""
-
-    def __init__(
-        self,
-        spec: Lane,
-        parent: "LaneRecord | None",
-        fetch: Callable[[int], np.ndarray] | None = None,
-    ):
-        """Start empty.
-
-        Args:
-            spec: what the experiment says about the lane.
-            parent: the record of the lane it branched from.
-            fetch: reads rows that are only in the file.
-        """
-        self.spec = spec
-        self.parent = parent
-        self.runs = spec.total_runs
-        self.first = spec.branch_step + 1 if parent else 0
-        self.head = self.first - 1  # step of the last row that is complete in every column
-        self.columns: dict[str, Column] = {}
-        self.overviews = {name: Overview(self.first) for name in OVERVIEWS}
-        self.snapshots = Snapshots()
-        self.state: Snapshot | None = None  # of the head, as far as the file knows it
-        self.diverged: dict[int, Divergence] = {}
-        self.failure = ""
-        self.removed = False
-        self.fetch = fetch
-
-    def append(self, block: Block) -> None:
-        """Add a block of rows."""
-        for name, rows in block.columns.items():
-            if name not in self.columns:
-                self.columns = {**self.columns, name: Column(self.first, self.fetch)}
-            self.columns[name].append(rows)
-            if name in self.overviews:
-                self.overviews[name].append(rows)
-        self.head = block.first + len(block.columns["loss"]) - 1
-
-    def read(self, name: str, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of a column in start <= step < stop.
-
-        Returns:
-            The steps on record, and their rows, read-only.
-
-        Raises:
-            ValueError: no such column.
-        """
-        stop = min(stop, self.head + 1)
-        if self.parent and start < self.first:
-            before = self.parent.read(name, start, min(stop, self.first))
-            if stop <= self.first:
-                return before
-            after = self.read(name, self.first, stop)
-            rows = np.concatenate([before[1], after[1]])
-            rows.setflags(write=False)
-            return np.concatenate([before[0], after[0]]), rows
-        column = self._column(name)
-        if column is None and name in DERIVED and self.columns:
-            return DERIVED[name](self.spec, lambda other: self.read(other, start, stop))
-        if column is None and self.parent and not self.columns:  # a branch that is yet to begin
-            return self.parent.read(name, 0, 0)
-        if column is None:
-            raise ValueError(
-                f"lane {self.spec.name!r} has no {name!r} on record; there are: "
-                f"{', '.join(self.columns) or 'none yet'}"
-            )
-        return column.read(start, stop)
-
-    def at(self, name: str, step: int) -> tuple[int, np.ndarray] | None:
-        """The row of a step, or of the nearest earlier one on record; None before the first."""
-        step = min(step, self.head)
-        column = self._column(name)
-        if column is None and name in DERIVED and step >= self.first:
-            steps, rows = self.read(name, step, step + 1)
-            return (step, rows[0]) if len(steps) else None
-        found = column.at(step) if column and step >= self.first else None
-        if found is None and self.parent:  # before the branch, or its first row was thinned away
-            return self.parent.at(name, min(step, self.first - 1))
-        return found
-
-    def curve(self, name: str, start: int, stop: int, points: int) -> Curve:
-        """A scalar over start <= step < stop, made for a plot.
-
-        Args:
-            name: the column.
-            start: first step.
-            stop: one more than the last step.
-            points: about how many points are wanted; spikes survive.
-
-        Returns:
-            The curve with its band over runs; a long one may begin a little before the start.
-        """
-        stop = min(stop, self.head + 1)
-        if self.parent and start < self.first:
-            before = self.parent.curve(name, start, min(stop, self.first), points)
-            return (
-                before
-                if stop <= self.first
-                else joined([before, self.curve(name, self.first, stop, points)])
-            )
-        drawn = self.overviews[name].curve(start, stop, points) if name in self.overviews else None
-        if drawn is not None and len(drawn[0].steps):
-            curve, end = drawn
-            if end >= stop:
-                return curve
-            return joined([curve, self.curve(name, end, stop, max(2, points // 4))])
-        steps, rows = self.read(name, start, stop)
-        low, middle, high = summary(rows[:, None] if rows.ndim == 1 else rows).T
-        return Curve(steps, low, middle, high)
-
-    @property
-    def quantities(self) -> list[str]:
-        """What can be read as a number for each run and step, the rule's own readings last."""
-        kept = self.columns or (self.parent.columns if self.parent else {})
-        derived = [name for name in DERIVED if name != "lr" or "lr" in self.spec.knobs]
-        return [name for name in (*kept, *derived) if name not in ("theta", "shown")]
-
-    def knows(self, name: str) -> bool:
-        """Whether there are numbers of that name; quicker than to look through `quantities`."""
-        return name in self.columns or name in self.quantities
-
-    def _column(self, name: str) -> Column | None:
-        """A column; a rule that shows what it evaluates has one for both."""
-        return self.columns.get(name) or (self.columns.get("theta") if name == "shown" else None)
-
-    def divergence_text(self) -> str:
-        """Which runs diverged, from when on and at what loss, as a sentence; empty for none."""
-        if not self.diverged:
-            return ""
-        run, first = min(self.diverged.items(), key=lambda item: item[1].step)
-        where = f"at step {first.step:,} with a loss of {first.loss:.3g}"
-        if self.runs == 1:
-            return f"{self.spec.name} diverged {where}"
-        many = f"{len(self.diverged)} of {self.runs} runs diverged"
-        return f"{self.spec.name}: {many}, the first (run {run + 1}) {where}"
-
-    def ancestor(self, step: int) -> "LaneRecord":
-        """The record of the lane that went on from a step: this one, or one it branched from."""
-        if self.parent and step < self.spec.branch_step:
-            return self.parent.ancestor(step)
-        return self
+from lab.engine.results import Event, Result
 
 
 class Recording:
@@ -288,6 +68,14 @@ class Recording:
             total += sum(column.nbytes for column in record.columns.values())
             total += sum(overview.nbytes for overview in record.overviews.values())
         return total + sum(a.nbytes for r in list(self.results) for a in r.arrays.values())
+
+    def columns(self) -> list[tuple[str, str, Column]]:
+        """All columns of rows, each with the names of its lane and its quantity."""
+        return [
+            (lane, name, column)
+            for lane, record in self.records.items()
+            for name, column in record.columns.items()
+        ]
 
     def note(
         self, step: int, lane: str, kind: str, data: Mapping[str, Any] = MappingProxyType({})

@@ -86,6 +86,8 @@ def test_a_file_with_wrong_bytes_is_read_or_refused(whole, tmp_path, damage):
         ("results", "data", "{}"),
         ("results", "data", "[]"),
         ("results", "arrays", b""),
+        ("carried", "arrays", b"rubbish"),
+        ("carried", "arrays", "text"),
         ("events", "data", '{"x": 1}'),
         ("events", "data", "3"),
     ],

@@ -1,22 +1,20 @@
-import gc
+import json
 import os
-import sqlite3
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from recorded import assert_equal, full_session
+from recorded import assert_equal, assert_same_arrays, full_session
 from toys import Bowl
 
 from lab.engine import column as columns
-from lab.engine import recorder as module
 from lab.engine.experiment import Experiment
 from lab.engine.headless import run
 from lab.engine.plan import Lane
 from lab.engine.probe_plan import ProbePlan
-from lab.engine.recorder import Recorder, open_recording
+from lab.engine.recorder import open_recording
 from lab.engine.session import Session
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -34,7 +32,7 @@ def test_everything_comes_back(tmp_path, monkeypatch, way, rows):
     if way == "saved":
         session.recording.save(path)
     opened = open_recording(path)
-    assert len(opened.results) == 19
+    assert len(opened.results) == 38
     assert {e.kind for e in opened.events} == {"diverged", "failed", "knob", "branch", "removed"}
     assert_equal(session.recording, opened)
     opened.close()
@@ -75,9 +73,8 @@ def test_saving_over_the_file_one_is_recording_into(tmp_path):
 
 def test_recording_into_a_file_from_some_point_on(tmp_path, monkeypatch):
     monkeypatch.setattr(columns, "CHUNK_ROWS", 8)
-    monkeypatch.setattr(module, "MEMORY_BUDGET", 2000)
     session = full_session()
-    session.recording.recorder._memory = 2000
+    session.recording.recorder._spill.memory = 2000
     session.keep()
     assert session.recording.recorder.path is None
     session.recording.recorder.record_to(tmp_path / "x.lab")
@@ -162,9 +159,13 @@ from lab.engine import session
 from lab.engine.experiment import Experiment
 from lab.engine.headless import run
 from lab.engine.plan import Lane
+from lab.engine.probe_plan import ProbePlan
 session.PATIENCE, session.KEEP_EVERY = 0.01, 0.0
-lanes = [Lane("adam", lr=0.01, runs=3), Lane("sgd", lr=1e-4)]
-experiment = Experiment("rosenbrock", lanes, steps=10**9, device="cpu")
+lanes = [Lane("adam", lr=0.01, runs=3), Lane("sgd", lr=0.1)]
+few = {"exact": 0, "k": 2, "probes": 2, "steps": 8}
+probes = [ProbePlan("stability", 10), ProbePlan("hessian_spectrum", 20, few)]
+problem = {"name": "moons_mlp", "samples": 32, "widths": (8,)}
+experiment = Experiment(problem, lanes, probes, steps=10**9, device="cpu")
 keep = session.Session.keep
 
 def told(self):
@@ -183,7 +184,7 @@ def test_a_killed_process_leaves_everything_up_to_its_last_word(tmp_path):
     )
     for line in process.stdout:
         said = int(line)
-        if said > 3000:
+        if said > 200:
             break
     alive = open_recording(path)  # while somebody else is writing
     assert len(alive.theta("adam")) == alive.lane("adam").head + 1 > said
@@ -194,15 +195,21 @@ def test_a_killed_process_leaves_everything_up_to_its_last_word(tmp_path):
     recording = open_recording(path)
     assert recording.lane("adam").head >= said
     assert len(recording.theta("adam")) == recording.lane("adam").head + 1
-    whole = run(
-        Experiment("rosenbrock", recording.experiment.lanes, steps=said + 200, device="cpu")
-    )
+    assert {(json.loads(plan)["name"], lane) for plan, lane in recording.carried.rows} == {
+        (probe, lane) for probe in ("stability", "hessian_spectrum") for lane in ("adam", "sgd")
+    }
+    steps = recording.head + 40
+    whole = run(replace(recording.experiment, steps=steps))
     session = Session(resume=recording)
-    session.set_steps(said + 200)
+    session.set_steps(steps)
     session.run()
     for name in ("adam", "sgd"):
-        rows = session.recording.lane(name).read("theta", 0, said + 201)[1]
-        np.testing.assert_array_equal(rows, whole.theta(name))
+        np.testing.assert_array_equal(session.recording.theta(name), whole.theta(name))
+    for probe in ("stability", "hessian_spectrum"):
+        pairs = zip(session.recording.probe(probe), whole.probe(probe), strict=True)
+        for one, two in pairs:
+            assert (one.lane, one.step, dict(one.info)) == (two.lane, two.step, dict(two.info))
+            assert_same_arrays(one.arrays, two.arrays)
     session.recording.close()
 
 
@@ -342,148 +349,3 @@ def test_a_recording_whose_file_is_written_by_somebody_else_goes_its_own_way(
     with pytest.raises(OSError, match=r"x\.lab was changed by somebody else since it was opened"):
         late.recording.recorder.record_to(path)
     owner.recording.close()
-
-
-# -- memory ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tight(monkeypatch):
-    """Little memory, small chunks."""
-    monkeypatch.setattr(columns, "CHUNK_ROWS", 16)
-    monkeypatch.setattr(columns, "FRESH", 2)
-    monkeypatch.setattr(module, "SPILL", 2000)
-
-
-def long_session(steps=2000, **budgets):
-    session = Session(Experiment("rosenbrock", ["adam", "sgd"], steps=steps, device="cpu"))
-    session.recording.recorder = Recorder(session.recording, **budgets)
-    for step in range(0, steps + 1, 50):
-        session.advance(step)
-        session.keep()
-    return session
-
-
-def test_rows_move_to_a_scratch_file_when_memory_is_short(tight):
-    whole = run(Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu"))
-    session = long_session(memory=20_000)
-    recorder = session.recording.recorder
-    held = sum(c.held for r in session.recording.records.values() for c in r.columns.values())
-    assert held < 25_000
-    scratch = recorder._file.path
-    assert scratch.exists()
-    assert recorder.path is None  # it is nobody's business
-    for name in ("adam", "sgd"):
-        np.testing.assert_array_equal(session.recording.theta(name), whole.theta(name))
-        np.testing.assert_array_equal(
-            session.recording.scalar(name, "loss"), whole.scalar(name, "loss")
-        )
-    session.recording.close()
-    assert not list(scratch.parent.glob(f"{scratch.name}*"))
-
-
-def test_a_scratch_file_goes_with_its_recording(tight):
-    session = long_session(memory=20_000)
-    scratch = session.recording.recorder._file.path
-    assert scratch.exists()
-    assert session.recording.recorder._scratch.atexit
-    del session
-    gc.collect()  # nobody closed it
-    assert not scratch.exists()
-
-
-def test_a_recording_that_fits_into_memory_makes_no_file():
-    session = long_session()
-    assert session.recording.recorder._file is None
-    session.recording.close()
-
-
-def test_no_writing_takes_long(tight):
-    """However much is waiting, one `keep` moves a little of it."""
-    session = Session(Experiment("rosenbrock", ["adam"], steps=3000, device="cpu"))
-    session.recording.recorder = recorder = Recorder(session.recording, memory=200_000)
-    stored = []
-    for step in range(0, 3001, 10):
-        session.advance(step)
-        session.keep()
-        stored.append(sum(c.stored for c in session.recording.lane("adam").columns.values()))
-    assert stored[-1] > 0
-    assert np.diff(stored).max() < 2000 + 128 * 16  # SPILL and no more than the chunk it ends in
-    assert recorder._held() <= 200_000
-    session.recording.close()
-
-
-@pytest.mark.parametrize("path", [None, "x.lab"])
-def test_a_file_over_its_budget_is_thinned_and_says_which_steps_are_left(tight, tmp_path, path):
-    whole = run(Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu"))
-    experiment = Experiment("rosenbrock", ["adam", "sgd"], steps=2000, device="cpu")
-    session = Session(experiment)
-    recorder = session.recording.recorder = Recorder(session.recording, memory=0, room=10_000)
-    recorder.record_to(path and tmp_path / path)
-    for step in range(0, 2001, 50):
-        session.advance(step)
-        session.keep()
-    recording = session.recording
-    kept = {name: recording.steps(name) for name in ("adam", "sgd")}
-    for name, steps in kept.items():
-        assert 500 < len(steps) < 1000
-        assert steps[0] == 0
-        assert steps[-1] == 2000
-        np.testing.assert_array_equal(recording.theta(name), whole.theta(name)[steps])
-        assert len(recording.scalar(name, "loss")) == 2001
-    lengths = [len(steps) for steps in kept.values()]
-    assert max(lengths) < 1.3 * min(lengths)  # no lane pays for the others
-    theta = [recording.lane(name).columns["theta"] for name in kept]
-    for column in theta:
-        filed = [chunk.nbytes for chunk in column.chunks if chunk.file_id is not None]
-        assert column.stored == sum(filed) <= 6_000
-    if path:
-        assert_equal(recording, open_recording(tmp_path / path))
-    recording.close()
-
-
-def test_thinning_that_cannot_be_written_is_taken_back(tight, tmp_path, monkeypatch):
-    session = long_session(memory=0)
-    recorder = session.recording.recorder
-    theta = session.recording.theta("adam")
-    recorder._room = 10_000
-    add = module.add_chunk
-
-    def refuse(*args, **kwargs):
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(module, "add_chunk", refuse)
-    with pytest.raises(OSError, match="disk is full"):
-        recorder._thin()
-    np.testing.assert_array_equal(session.recording.theta("adam"), theta)
-    monkeypatch.setattr(module, "add_chunk", add)
-    recorder._thin()
-    steps = session.recording.steps("adam")
-    assert len(steps) < len(theta)
-    np.testing.assert_array_equal(session.recording.theta("adam"), theta[steps])
-    session.recording.close()
-
-
-def test_every_step_can_be_replayed_though_its_row_was_thinned_away(tight):
-    whole = run(Experiment("rosenbrock", ["adam"], steps=1000, device="cpu"))
-    session = long_session(1000, memory=0, room=3_000)
-    assert len(session.recording.steps("adam")) < 500
-    for step in range(0, 1001, 83):
-        state = session.state_at("adam", step)
-        np.testing.assert_array_equal(state.theta, whole.theta("adam")[step])
-    session.recording.close()
-
-
-def test_snapshots_that_were_dropped_are_dropped_in_the_file(tmp_path):
-    session = full_session(tmp_path / "x.lab")
-    record = session.recording.lane("adam")
-    record.snapshots._most = 4
-    session.set_steps(600)
-    while session.head < 600:
-        session.advance(session.head + 10)
-        session.jobs.work()
-        session.keep()
-    assert record.snapshots.generation > 2
-    opened = open_recording(tmp_path / "x.lab")
-    assert dict(opened.lane("adam").snapshots) == dict(record.snapshots)
-    assert Path(tmp_path / "x.lab").exists()

@@ -145,7 +145,7 @@ def test_a_measurement_finds_what_the_one_before_it_left():
     assert totals == [0, 0, 5, 15, 10]  # each plan goes on from its own
     (other,) = one.look("b", 5, sight(5))
     assert result(other).info["first"]
-    again = Timetable((ProbePlan("toy_sum", 5),), Bowl(), Carried(carried.text()))
+    again = Timetable((ProbePlan("toy_sum", 5),), Bowl(), Carried(carried.rows))
     assert result(next(again.look("a", 15, sight(1)))).arrays["total"].max() == 16
     one.forget_lane("a")
     assert result(next(one.look("a", 15, sight(1)))).info["first"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from lab.engine.export.files import file_names
 from lab.engine.quantities import quantity
-from lab.engine.recorder import experiment_text
 from lab.engine.recording import Event, LaneRecord, Recording, Result
 from lab.engine.sweeps import lowest_losses
+from lab.engine.writeback import experiment_text
 
 BLOCK_ROWS = 5_000  # rows of a table that are held at a time
 FEW = 16  # parameters up to which a table has a column for each
