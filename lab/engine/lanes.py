@@ -60,6 +60,16 @@ class Lanes:
             if lane.failure is None and (lane.spec.stop is None or lane.step < lane.spec.stop)
         ]
 
+    @property
+    def rear(self) -> int:
+        """The step of the lane at work that is furthest behind; where none is, of the record."""
+        return min((lane.step for lane in self.at_work()), default=self._recording.head)
+
+    @property
+    def front(self) -> int:
+        """The step of the foremost lane at work; where none is, of the record."""
+        return max((lane.step for lane in self.at_work()), default=self._recording.head)
+
     def present(self, name: str) -> LaneRecord:
         """The record of a lane that was not removed.
 

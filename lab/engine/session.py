@@ -5,35 +5,33 @@ needs no engine; changing something at an earlier step makes a branch from a rep
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from lab.engine.analysis.base import Steps, finish
+from lab.engine.analysis.base import Steps
 from lab.engine.catalogue import Choice
 from lab.engine.description import header
-from lab.engine.device import pick_device, pick_dtype, thread_count, use_threads
+from lab.engine.device import pick_device, pick_dtype, thread_count
 from lab.engine.experiment import Experiment
 from lab.engine.jobs import Job, Jobs
-from lab.engine.lane import LaneState, RunningLane, live_knobs
+from lab.engine.lane import LaneState
 from lab.engine.lanes import Lanes
-from lab.engine.lineage import Past
-from lab.engine.messages import Trouble
+from lab.engine.measurements import Measurements
+from lab.engine.memory import keep_freed_memory
 from lab.engine.moment import Moment
 from lab.engine.plan import Lane, branch_name, free_name
 from lab.engine.plan_checks import check_step
 from lab.engine.probe_plan import ProbePlan
-from lab.engine.probes import Measurement, Sight
 from lab.engine.problem import Problem
 from lab.engine.recorder import Recorder
-from lab.engine.recording import Recording, Result
-from lab.engine.timetable import NOTHING, Timetable
+from lab.engine.recording import Recording
+from lab.engine.turns import Turns
 
 PATIENCE = 0.25  # seconds between two words of progress where no window is
 KEEP_EVERY = 1.0  # seconds between two writings of the file there
-WAITING = 8  # planned measurements that may wait before stepping waits for them
 
 
 class Session:
@@ -63,21 +61,28 @@ class Session:
             OSError: the file cannot be made.
         """
         experiment = experiment if resume is None else resume.experiment
+        keep_freed_memory()
         self.device = pick_device(experiment.device)
         self.dtype = pick_dtype(experiment.dtype, self.device)
         chosen = experiment.problem
         self.problem: Problem = chosen.make() if isinstance(chosen, Choice) else chosen
         self.threads = thread_count(self.problem.family)
-        self.jobs = Jobs(self._finished, self._failed)
-        self.cost: dict[str, float] = {"steps": 0.0}  # seconds spent on stepping and each probe
         if resume is None:
             about = header(self.problem, self.device, self.dtype, self.threads)
             self.recording = Recording(replace(experiment, lanes=()), about)
             Recorder(self.recording)
         else:
             self.recording = resume
-        place = {"device": self.device, "dtype": self.dtype, "threads": self.threads}
-        self._lanes = Lanes(self.problem, self.recording, **place, arrived=self._look)
+        place = {"device": self.device, "dtype": self.dtype}
+        self._measurements = Measurements(self.problem, self.recording, **place)
+        self._lanes = Lanes(
+            self.problem,
+            self.recording,
+            **place,
+            threads=self.threads,
+            arrived=self._measurements.look,
+        )
+        self._turns = Turns(self._lanes, self._measurements, self.threads)
         self.set_probes(experiment.probes)
         if resume is None:
             for spec in experiment.lanes:
@@ -89,9 +94,19 @@ class Session:
             for record in resume.records.values():
                 if not record.removed:
                     self._lanes.resume(record)
-            self._measure_what_waited()
+            self._measurements.resume(self.moment)
             resume.recorder.make_writable(path)
-        self._settle()
+        self._turns.settle()
+
+    @property
+    def jobs(self) -> Jobs:
+        """The queue of measurements."""
+        return self._measurements.jobs
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """Seconds spent on "steps" and on each measurement."""
+        return {"steps": self._turns.seconds, **self._measurements.cost}
 
     @property
     def experiment(self) -> Experiment:
@@ -106,15 +121,12 @@ class Session:
     @property
     def head(self) -> int:
         """The step that all lanes at work have reached."""
-        steps = [lane.step for lane in self._lanes.at_work()]
-        return min(steps) if steps else max(0, self.recording.head)
+        return max(0, self._lanes.rear)
 
     @property
     def front(self) -> int:
         """The step that the foremost lane has reached."""
-        return max(
-            [lane.step for lane in self._lanes.at_work()], default=max(0, self.recording.head)
-        )
+        return max(0, self._lanes.front)
 
     # -- going forward -------------------------------------------------------------------------
 
@@ -129,23 +141,7 @@ class Session:
             Whether there is more to do before the target is reached. Where measurements have piled
             up, they must be worked off before stepping goes on.
         """
-        target = self.target if target is None else target
-        begin = time.perf_counter()
-        use_threads(self.threads)
-        try:
-            while True:
-                self._settle()
-                lanes = [lane for lane in self._lanes.at_work() if lane.step < target]
-                if not lanes:
-                    return False
-                if self.jobs.planned >= WAITING:
-                    return True
-                self._burst(min(lanes, key=lambda lane: lane.step), target, begin + seconds)
-                if time.perf_counter() - begin >= seconds:
-                    self._settle()  # the last lane may just have arrived
-                    return True
-        finally:
-            self.cost["steps"] += time.perf_counter() - begin
+        return self._turns.advance(self.target if target is None else target, seconds)
 
     def run(self, progress: Callable[[int, int], Any] | None = None) -> Recording:
         """Run to the experiment's end, with all its measurements.
@@ -179,8 +175,7 @@ class Session:
             OSError: it cannot be written; what is recorded stays in memory.
         """
         self._lanes.keep()
-        waiting = [*self.jobs.waiting, *self._timetable.waiting]
-        self.recording.waiting = [(plan.to_data(), lane, step) for plan, lane, step in waiting]
+        self._measurements.keep()
         self.recording.recorder.keep()
 
     # -- commands ------------------------------------------------------------------------------
@@ -255,7 +250,7 @@ class Session:
             self.recording.note(max(0, known.head), spec.name, "returned")
         else:
             self._enter(spec)
-        self._settle()
+        self._turns.settle()
         return spec.name
 
     def remove_lane(self, name: str) -> None:
@@ -265,9 +260,9 @@ class Session:
             ValueError: no such lane.
         """
         self._lanes.remove(name)
-        self._forget(name)
+        self._measurements.forget(name)
         self.recording.note(self.head, name, "removed")
-        self._settle()
+        self._turns.settle()
 
     def restart_lane(self, spec: Lane) -> None:
         """Run a lane again from its start under another spec; it catches up with the others.
@@ -278,7 +273,7 @@ class Session:
         self._lanes.present(spec.name)
         self._enter(spec.scheduled_for(self.experiment.steps))
         self.recording.note(0, spec.name, "restarted")
-        self._settle()
+        self._turns.settle()
 
     def set_steps(self, steps: int) -> None:
         """Move the end of the run.
@@ -286,7 +281,7 @@ class Session:
         Raises:
             ValueError: not a whole number of at least 0.
         """
-        self._set(steps=steps)
+        self.recording.experiment = replace(self.experiment, steps=steps)
 
     def set_probes(self, plans: tuple[ProbePlan, ...]) -> None:
         """Measure these things from now on.
@@ -294,8 +289,8 @@ class Session:
         Raises:
             ValueError: a probe that does not fit the problem.
         """
-        self._timetable = Timetable(tuple(plans), self.problem, self.recording.carried)
-        self._set(probes=tuple(plans))
+        self._measurements.set_plans(tuple(plans))
+        self.recording.experiment = replace(self.experiment, probes=tuple(plans))
 
     def ask(self, job: Job) -> None:
         """Queue a measurement asked for by hand; an older one of the same key is dropped."""
@@ -323,115 +318,13 @@ class Session:
         Raises:
             ValueError: no such lane, or nothing on record.
         """
-        found = self.recording.lane(lane).at("theta", 0)
-        if found is None or found[0] != 0:
-            raise ValueError(f"lane {lane!r} has no start on record")
-        return torch.tensor(found[1], device=self.device, dtype=self.dtype)
+        return self._measurements.first_of(lane)
 
     # -- lanes ---------------------------------------------------------------------------------
 
     def _enter(self, spec: Lane) -> None:
         """Put a lane at its start; a parent that is not there yet is brought to where it leaves."""
-        at_work = self._lanes.at_work()
-        parent = next((lane for lane in at_work if lane.spec.name == spec.branch_of), None)
-        while parent in self._lanes.at_work() and parent.step < spec.branch_step:
-            self._burst(parent, spec.branch_step, float("inf"))
-            if self.jobs.planned >= WAITING:
-                self.jobs.work()
+        self._turns.bring(spec.branch_of, spec.branch_step)
         lane = self._lanes.prepare(spec)
-        self._forget(spec.name)
+        self._measurements.forget(spec.name)
         self._lanes.enter(lane)
-
-    def _burst(self, lane: RunningLane, target: int, deadline: float) -> None:
-        """Let one lane step until its turn is over or a measurement is due."""
-        self._lanes.burst(lane, self._timetable.next_due(lane.step, target), deadline)
-
-    def _forget(self, name: str) -> None:
-        """Drop what waits to be measured on a lane."""
-        self.jobs.forget_lane(name)
-        self._timetable.forget_lane(name)
-
-    # -- measurements --------------------------------------------------------------------------
-
-    def _look(self, lane: RunningLane) -> None:
-        """Plan the measurements that are due at the lane's step."""
-        theta = lane.theta
-        if gone := [run for run, where in lane.diverged.items() if where.step < lane.step]:
-            theta = theta.clone()
-            theta[gone] = torch.nan  # as on record
-        sight = self._seen(lane.spec.name, theta, lane.knobs, lane.diverged)
-        if self._timetable.looks_inside(lane.step):
-            sight = sight._replace(moment=lane.moment())
-        if self._timetable.looks_back(lane.step):
-            first = theta if lane.step == 0 else self.first_of(lane.spec.name)
-            sight = sight._replace(first=first)
-        for job in self._timetable.look(lane.spec.name, lane.step, sight):
-            self.jobs.plan(job)
-
-    def _settle(self) -> None:
-        """Plan the measurements of all lanes, up to the step that all of them have reached."""
-        front = min((lane.step for lane in self._lanes.at_work()), default=self.recording.head)
-        for job in self._timetable.settle(front, list(self.recording.records)):
-            self.jobs.plan(job)
-
-    def _sight(self, lane: str, step: int) -> Sight | None:
-        """What there was to see of a lane at a step; None where it is not on record."""
-        record = self.recording.lane(lane)
-        found = record.at("theta", step)
-        if found is None or found[0] != step:
-            return None
-        theta = torch.tensor(found[1], device=self.device, dtype=self.dtype)
-        knobs = live_knobs(record.ancestor(step).spec, step, self.device, self.dtype)
-        gone = [run for run, where in record.diverged.items() if where.step <= step]
-        sight = self._seen(lane, theta, knobs, gone)
-        if self._timetable.looks_inside(step):
-            sight = sight._replace(moment=finish(self.moment(lane, step)))
-        if self._timetable.looks_back(step):
-            sight = sight._replace(first=self.first_of(lane))
-        return sight
-
-    def _seen(self, lane: str, theta: torch.Tensor, knobs: Mapping, gone: Iterable[int]) -> Sight:
-        values = {key: value[:, 0].cpu().numpy() for key, value in knobs.items()}
-        past = Past(self.recording.lane(lane))
-        return Sight(theta, values, self.experiment.seed, frozenset(gone), past=past)
-
-    def _measure_what_waited(self) -> None:
-        """Plan the measurements that were waiting when the recording was kept."""
-        made = {(result.name, result.lane, result.step) for result in self.recording.results}
-        self._timetable.settled(max((step for _, lane, step in made if not lane), default=-1))
-        for data, lane, step in self.recording.waiting:
-            plan = ProbePlan.from_data(data)
-            if (plan.name, lane, step) not in made:
-                found = {
-                    name: self._sight(name, step)
-                    for name in ([lane] if lane else self.recording.lanes)
-                }
-                sights = {name: sight for name, sight in found.items() if sight is not None}
-                for job in self._timetable.again(plan, lane, step, sights):
-                    self.jobs.plan(job)
-
-    def _finished(self, job: Job, result: Any) -> None:
-        self.cost[job.name] = self.cost.get(job.name, 0.0) + job.seconds
-        if result is NOTHING:
-            return
-        if job.record is not None:
-            found = job.record(result)
-            if not isinstance(found, Measurement):
-                raise TypeError(f"it gave a {type(found).__name__} instead of a Measurement")
-            self.recording.results.append(
-                Result.of(job.name, job.lane, job.step, found.arrays, found.info, job.seconds)
-            )
-        if job.share is not None:
-            job.share(job.key, 1.0, result)
-
-    def _failed(self, job: Job, message: str, details: str) -> None:
-        if job.share is not None:
-            job.share(job.key, 1.0, Trouble(message, details))
-            return
-        data = {"measurement": job.name, "message": message, "details": details}
-        self.recording.note(job.step, job.lane, "failed", data)
-
-    # -- small things --------------------------------------------------------------------------
-
-    def _set(self, **changed: Any) -> None:
-        self.recording.experiment = replace(self.experiment, **changed)

@@ -9,7 +9,8 @@ from lab.engine.headless import run
 from lab.engine.plan import Lane
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.recorder import open_recording
-from lab.engine.session import WAITING, Session
+from lab.engine.session import Session
+from lab.engine.turns import WAITING
 
 MEASURED = ("theta", "loss", "grad_norm", "shown")
 COUNTED = ("value_evaluations", "gradient_evaluations", "hessian_products")
@@ -645,7 +646,7 @@ def test_probes_of_all_lanes_do_not_wait_for_lanes_that_failed_or_were_removed()
     assert [r.step for r in recording.probe("toy_together")] == list(range(0, 61, 5))
     session = Session(experiment(probes=[ProbePlan("toy_together", 10)]))
     while session.recording.lane("adam").head < 45:
-        session._burst(session._lanes.able("adam"), 45, float("inf"))
+        session._turns.burst(session._lanes.able("adam"), 45, float("inf"))
     for name in ("sgd", "toy_average"):
         session.remove_lane(name)
     session.jobs.work()
