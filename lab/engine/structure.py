@@ -135,6 +135,21 @@ class Structure:
         """
         raise NotImplementedError(f"{type(self).__name__} has no outputs")
 
+    def functions(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """What a network computes as a function of its inputs, for comparing two of them.
+
+        Args:
+            theta: (runs, dim).
+            batch: (runs, samples) indices, or None for all data.
+
+        Returns:
+            (runs, samples, outputs)
+
+        Raises:
+            ValueError: a problem that is no network.
+        """
+        raise ValueError(f"{type(self).__name__} is no network that computes a function")
+
     def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
         """What a network's outputs and loss do close to points.
 

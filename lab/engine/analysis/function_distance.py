@@ -61,16 +61,16 @@ def function_distance(
     Raises:
         ValueError: a problem that is no network.
     """
-    if not hasattr(problem, "outputs"):
+    if not problem.kernel_outputs:
         raise ValueError(f"{problem.title} is no network, and functions are compared by outputs")
     one, two = as_point(problem, a), as_point(problem, b)
     two = two.to(one)
-    chosen = _inputs(problem, samples, seed, one)
+    chosen = some_samples(problem, samples, seed, one)[None] if samples else None
     with torch.no_grad():
-        left = problem.outputs(one[None], chosen)[0].double()
+        left = problem.functions(one[None], chosen)[0].double()
     yield Progress(0.5)
     with torch.no_grad():
-        right = problem.outputs(two[None], chosen)[0].double()
+        right = problem.functions(two[None], chosen)[0].double()
     square = (left - right).square().flatten(1).sum(1)  # (N,)
     rms = float(square.mean().sqrt())
     divergence = reverse = disagreement = error = math.nan
@@ -97,12 +97,6 @@ def function_distance(
 def pairs(count: int) -> Iterator[tuple[int, int]]:
     """All pairs i < j."""
     return ((i, j) for i in range(count) for j in range(i + 1, count))
-
-
-def _inputs(problem: Problem, samples: int, seed: int, like: torch.Tensor) -> torch.Tensor:
-    """The inputs that are looked at."""
-    inputs = problem.dataset.on(like)[0]
-    return inputs[some_samples(problem, samples, seed, like)] if samples else inputs
 
 
 def _error(each: torch.Tensor) -> float:

@@ -62,7 +62,7 @@ class FunctionalDimensionProbe(Probe):
     def unfit(cls, problem: Problem) -> str:
         """Why there is no such dimension, or none that can be had in a minute."""
         if not hasattr(problem, "outputs"):
-            return "the functional dimension is that of a network"
+            return "the functional dimension is that of a network whose inputs are data"
         if problem.sample_trouble:
             return f"the outputs are no function of the input alone: {problem.sample_trouble}"
         outputs = problem.kernel_outputs

@@ -83,9 +83,7 @@ class FunctionDistanceProbe(Probe):
     @classmethod
     def unfit(cls, problem: Problem) -> str:
         """Why there are no functions to compare."""
-        return (
-            "" if hasattr(problem, "outputs") else "functions are compared by a network's outputs"
-        )
+        return "" if problem.kernel_outputs else "functions are compared by a network's outputs"
 
 
 def _compared(sights: Mapping[str, Sight]) -> list[tuple[str, int]]:

@@ -230,9 +230,10 @@ class Network(Problem):
     @cached_property
     def kernel_outputs(self) -> int:
         """How many outputs there are for each sample."""
-        inputs = self.dataset.inputs[:2]
+        theta, inputs = torch.zeros(1, self.dim), self.dataset.inputs[:2]
+        if inputs.is_floating_point():
+            inputs = inputs.to(theta)
         with torch.no_grad():
-            theta = torch.zeros(1, self.dim, dtype=inputs.dtype)
             return self.outputs(theta, inputs).shape[-1]
 
     def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
@@ -249,6 +250,10 @@ class Network(Problem):
         inputs, targets = self._data(theta, batch)
         outputs = self.outputs(theta, inputs)
         return self.criterion.value(outputs, targets), outputs
+
+    def functions(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """See `Structure.functions`: the outputs."""
+        return self.outputs(theta, self._data(theta, batch)[0])
 
     def _value(self, theta: torch.Tensor, batch: Batch | None) -> torch.Tensor:
         """Mean loss of every run at once."""

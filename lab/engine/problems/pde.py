@@ -41,6 +41,8 @@ from lab.engine.problems.tangent import push_and_pull
 from lab.engine.structure import Tangent
 
 PAPER = "E & Yu 2018, arXiv 1710.00211; network and domains of Wu et al., arXiv 2103.11069"
+_KEPT, _AT_WORK = 3, 9  # times all jets: what a gradient and a product with the Hessian hold
+_FUNCTIONS = 20  # multiplications by all weights that take as long as the functions of a jet
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,10 @@ class Poisson(Problem):
             whole.append(g * jet[:, 1 + d :] + 2 * cross + g_bend * value)
         return torch.cat(whole, dim=1)
 
+    def functions(self, theta: torch.Tensor, batch: Batch | None = None) -> torch.Tensor:
+        """See `Structure.functions`: the trial function at the nodes."""
+        return self.trial(theta, self._nodes(theta, batch))[:, :1].mT
+
     def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
         """See `Problem.gauss_newton_products`, with `seen` as the outputs."""
         tangent = self.tangent(theta, batch)
@@ -171,15 +177,20 @@ class Poisson(Problem):
 
     def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
         """See `Structure.tangent`, with `seen` as the outputs."""
-        nodes = self._nodes(theta, batch)
-        with torch.enable_grad():
-            theta = theta.detach().requires_grad_()
-            seen = self.seen(self.trial(theta, nodes), nodes)
+        theta, nodes, seen = self._graph(theta, batch)
         push, pull = push_and_pull(theta, seen)
         ends = seen.detach()
         share = self._weights(nodes) / ends.shape[1]
         curvature = share[..., None] * self.density_curvature(ends)  # ([runs,] N, numbers)
         return Tangent(lambda: self._slopes(ends, nodes), push, lambda u: curvature * u, pull)
+
+    def rest_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
+        """See `Problem.rest_products`: the derivative of Jᵀs, with fixed slopes s."""
+        theta, nodes, seen = self._graph(theta, batch)
+        slopes = self._slopes(seen, nodes) / seen.shape[1]
+        with torch.enable_grad():
+            (pulled,) = torch.autograd.grad(seen, theta, slopes, create_graph=True)
+        return lambda vector: torch.autograd.grad(pulled, theta, vector, retain_graph=True)[0]
 
     def metrics(self, theta: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """How far the trial function v is from the solution u.
@@ -205,8 +216,8 @@ class Poisson(Problem):
 
     @property
     def sample_work(self) -> int:
-        """The numbers of a jet."""
-        return 1 + self._domain.dim + self._needs_laplacian
+        """The numbers of a jet, times what functions of them cost in a narrow network."""
+        return _FUNCTIONS * self._jet
 
     def batches(self, seed: int, streams: Sequence[int]) -> Batches | None:
         """Mini-batches of nodes in epochs; None for all nodes at every step."""
@@ -217,10 +228,12 @@ class Poisson(Problem):
     def forecast(self, runs: int, dtype: torch.dtype) -> int:
         """Adds the jets of all layers, which are kept for the way back."""
         nodes = min(self.batch_size or self.samples, self.samples)
-        units = 6 * sum(shape[0] for shape in self.layout.shapes if len(shape) > 1)
-        return super().forecast(runs, dtype) + (
-            runs * nodes * units * (2 + self._domain.dim) * dtype.itemsize
-        )
+        return super().forecast(runs, dtype) + _KEPT * runs * self._jets(nodes) * dtype.itemsize
+
+    def product_forecast(self, vectors: int, dtype: torch.dtype, samples: int | None = None) -> int:
+        """See `Problem.product_forecast`; in jets of all layers, as measured."""
+        jets = vectors * self._jets(self.samples if samples is None else samples)
+        return super().product_forecast(vectors, dtype, samples) + _AT_WORK * jets * dtype.itemsize
 
     @property
     def data_text(self) -> str:
@@ -229,6 +242,15 @@ class Poisson(Problem):
         if 0 < self.batch_size < self.samples:
             text += f"; steps see batches of {self.batch_size:,}"
         return text
+
+    @property
+    def _jet(self) -> int:
+        """Numbers of a jet: a value, its gradient and, where it is needed, its Laplacian."""
+        return 1 + self._domain.dim + self._needs_laplacian
+
+    def _jets(self, nodes: int) -> int:
+        """Numbers of the jets of all layers at so many nodes."""
+        return nodes * self._jet * sum(s[0] for s in self.layout.shapes if len(s) > 1)
 
     @cached_property
     def _all(self) -> Nodes:
@@ -245,6 +267,15 @@ class Poisson(Problem):
             self._kept[key] = self._all.like(theta)
         nodes = self._kept[key]
         return nodes if batch is None else nodes[batch.to(theta.device)]
+
+    def _graph(
+        self, theta: torch.Tensor, batch: Batch | None
+    ) -> tuple[torch.Tensor, Nodes, torch.Tensor]:
+        """The points as a leaf, the nodes, and what is seen there (runs, N, numbers)."""
+        nodes = self._nodes(theta, batch)
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            return theta, nodes, self.seen(self.trial(theta, nodes), nodes)
 
     def _weights(self, nodes: Nodes) -> torch.Tensor:
         """The weights of nodes (N,) or (runs, N) in a mean over all nodes: on average 1."""

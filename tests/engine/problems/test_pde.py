@@ -13,6 +13,7 @@ from lab import analysis
 from lab.engine.analysis.base import finish
 from lab.engine.analysis.operators import OPERATORS, operator
 from lab.engine.analysis.per_sample import curvature_factors, sample_gradients
+from lab.engine.memory import PeakMemory
 from lab.engine.problems.poisson_domains import quadrature
 
 NAMES = ["deep_ritz", "deep_galerkin"]
@@ -318,3 +319,33 @@ def test_the_smallest_problems(name, domain, nodes, dtype):
         wanted = dense(problem, domain, row.double(), torch.arange(problem.samples), matrix)
         room = (1e-4 if dtype is torch.float32 else 1e-9) * float(wanted.abs().max())
         torch.testing.assert_close(rows.double(), wanted, rtol=0, atol=max(room, 1e-12))
+
+
+@pytest.mark.parametrize("domain", ["ball", "cube"])
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_is_foreseen(name, domain):
+    problem = lab.problem(name, domain=domain, nodes=200)
+    theta = moved(problem, 3)
+    problem.value(theta)  # the nodes are kept
+    with PeakMemory() as memory:
+        problem.evaluate_with_gradient(theta)
+    assert 0.7 < memory.peak / problem.forecast(3, theta.dtype) < 1.25
+    for vectors in (1, 3):
+        with PeakMemory() as memory:
+            problem.products(theta[:vectors])(theta[:vectors])
+        assert 0.7 < memory.peak / problem.product_forecast(vectors, theta.dtype) < 1.25
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_are_compared_as_functions(name):
+    problem = lab.problem(name, domain="cube", nodes=8)
+    one, two = moved(problem)
+    points = quadrature("cube", 8, 0).points
+    off = [
+        factor("cube", x) * (network(problem, one, x) - network(problem, two, x)) for x in points
+    ]
+    found = analysis.function_distance(problem, one, two)
+    torch.testing.assert_close(found.per_sample, torch.stack(off).abs())
+    some = analysis.function_distance(problem, one, two, samples=3, seed=1)
+    same = torch.isclose(some.per_sample[:, None], found.per_sample, rtol=1e-6, atol=0)
+    assert same.any(1).tolist() == [True] * 3
