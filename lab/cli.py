@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130  # see lab.commands.run.INCOMPLETE, too
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: the words after `landscape-lab`; those of the process if not given.
 
     Returns:
-        The exit status: 0 done, 1 not possible here, 2 bad input, 130 stopped by Ctrl+C.
+        The exit status: 0 done, 1 not possible here, 2 bad input, 3 done but for what failed on
+        the way, 130 stopped by Ctrl+C.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     _ready_streams()

@@ -23,6 +23,15 @@ _EXAMPLES = """examples:
 """
 
 
+_STATUS = """exit status:
+  0    the run reached its end (single runs may have diverged: that is said, and on record)
+  1    not possible here
+  2    what was typed, or the file, makes no sense; nothing was written
+  3    a measurement or a lane failed on the way; everything else was recorded and written
+  130  stopped by Ctrl+C; recording.lab holds what was recorded
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that complains in one line."""
 
@@ -65,7 +74,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     window = commands.add_parser("gui", help="open the window (the default)")
     window.add_argument("files", nargs="*", metavar="FILE", help="a .toml or .lab file to open")
-    _add_run(commands.add_parser("run", help="run an experiment without a window"))
+    _add_run(commands.add_parser("run", help="run an experiment without a window", epilog=_STATUS))
     _add_export(commands.add_parser("export", help="write tables, figures ... of a recording"))
     names = commands.add_parser("list", help="what there is: optimizers, problems, losses, probes")
     names.add_argument("kind", metavar="KIND", type=_kind, help=" | ".join(KINDS))

@@ -45,6 +45,10 @@ class Line:
         if not self._quiet:
             print(text, file=sys.stderr)
 
+    def complain(self, text: str) -> None:
+        """Say what went wrong, on a line that stays, even where all else is quiet."""
+        print(f"landscape-lab: {text}", file=sys.stderr)
+
     def _write(self, text: str) -> None:
         if self._watched:
             print(f"\r{text:<{self._width}}\r{text}", end="", file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ The recording grows in a `.lab` file in the folder, so that it survives whatever
 
 import argparse
 import contextlib
+import itertools
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,15 @@ from lab.commands.progress import Line
 from lab.engine.knobs import did_you_mean, knob_fields
 
 RECORDING = "recording.lab"
-UNFINISHED = "recording-unfinished.lab"
+UNFINISHED = "recording-unfinished"
+INCOMPLETE = 3  # exit status where something failed on the way
 
 
 def run(given: argparse.Namespace) -> int:
     """Run an experiment and write what was asked for.
+
+    Returns:
+        The exit status: 0 done, `INCOMPLETE` done but for what failed, 130 stopped by Ctrl+C.
 
     Raises:
         ValueError: something in the file or the options that is not allowed; nothing is written.
@@ -38,26 +43,36 @@ def run(given: argparse.Namespace) -> int:
         check_sense(session)
     out.mkdir(parents=True, exist_ok=True)
     recording = session.recording
-    recording.recorder.record_to(out / UNFINISHED)
+    draft = _free(out)
+    recording.recorder.record_to(draft)
     session.keep()
+    saved = False
     try:
         with Line(given.quiet) as line:
+            if draft.stem != UNFINISHED:
+                line.finish(f"{UNFINISHED}.lab is here, of a run that did not end; it stays")
             stopped = _advance(session, line)
             recording.save(out / RECORDING)
+            saved = True
             if not stopped:
                 others = [name for name in formats if name != "lab"]
                 files = exporting.export(recording, out, [*others, "toml"], line.share)
     finally:
         recording.close()
-    (out / UNFINISHED).unlink()
-    _tell(recording, line)
+        if saved:
+            draft.unlink()
+    for name in recording.lanes:
+        if text := recording.lane(name).divergence_text():
+            line.finish(f"lane {text}")
     if stopped:
-        line.finish(
-            f"stopped at step {recording.head:,}; {out / RECORDING} holds what was recorded"
-        )
-        return 130
-    line.finish(f"{recording.head:,} steps; {len(files) + 1} files in {out}")
-    return 1 if any(record.failure for record in recording.records.values()) else 0
+        end = f"stopped at step {recording.head:,}; {out / RECORDING} holds what was recorded"
+    else:
+        end = f"{recording.head:,} steps; {len(files) + 1} files in {out}"
+    line.finish(end)
+    failed = failures(recording)
+    for text in failed:
+        line.complain(text)
+    return 130 if stopped else INCOMPLETE if failed else 0
 
 
 def experiment_of(given: argparse.Namespace) -> Any:
@@ -86,7 +101,7 @@ def check_sense(session: Any) -> None:
 
     Raises:
         ValueError: no lanes, a problem that is not finite in its own window, or a start outside of
-            it.
+            it, or runs that are all lost where they start.
     """
     from lab.engine.starts import check_starts
 
@@ -95,6 +110,32 @@ def check_sense(session: Any) -> None:
     if trouble := session.recording.header["problem"]["trouble"]:
         raise ValueError(f"problem: {trouble}")
     check_starts(session.experiment, session.problem)
+    records = list(session.recording.records.values())
+    if all(_lost_at_once(record) for record in records):
+        raise ValueError(f"no run gets past its start: {records[0].divergence_text()}")
+
+
+def _lost_at_once(record: Any) -> bool:
+    """Whether all runs of a lane diverged where they start."""
+    return len(record.diverged) == record.runs and all(
+        where.step == 0 for where in record.diverged.values()
+    )
+
+
+def failures(recording: Any) -> list[str]:
+    """A sentence for each measurement and each lane that failed, the traceback left out."""
+    kinds: dict[tuple[str, str], list[Any]] = {}
+    for event in recording.events:
+        if event.kind == "failed":
+            name = event.data.get("measurement", "")
+            kinds.setdefault((name, "" if name else event.lane), []).append(event)
+    found = []
+    for (name, _), (first, *others) in kinds.items():
+        lane = f"lane {first.lane!r}" if first.lane else "all lanes"
+        what = f"{name} failed for {lane}" if name else f"{lane} failed"
+        again = f" and {len(others)} more time{'s' if len(others) > 1 else ''}" if others else ""
+        found.append(f"{what} at step {first.step:,}{again}: {first.data['message']}")
+    return found
 
 
 def assign(data: dict[str, Any], key: str, value: Any) -> None:
@@ -121,6 +162,12 @@ def assign(data: dict[str, Any], key: str, value: Any) -> None:
     if isinstance(place, list):
         raise ValueError(f"KEY is needed after the name, as in {path[0]}.{last}.KEY=VALUE")
     place[last] = value
+
+
+def _free(out: Path) -> Path:
+    """Where the recording grows; what an earlier run left behind when it was killed stays."""
+    names = itertools.chain([UNFINISHED], (f"{UNFINISHED}-{i}" for i in itertools.count(2)))
+    return next(path for name in names if not (path := out / f"{name}.lab").exists())
 
 
 def _item(items: list[dict], name: str, kind: str) -> dict:
@@ -174,15 +221,3 @@ def _first_interrupt_waits() -> Iterator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _tell(recording: Any, line: Line) -> None:
-    """Say what became of runs that were lost and measurements that failed."""
-    for name in recording.lanes:
-        if text := recording.lane(name).divergence_text():
-            line.finish(f"lane {text}")
-    for event in recording.events:
-        if event.kind == "failed":
-            place = f"lane {event.lane!r}" if event.lane else "all lanes"
-            what = f"{event.data['measurement']}: " if "measurement" in event.data else ""
-            line.finish(f"{place}, step {event.step:,}: {what}{event.data['message']}")

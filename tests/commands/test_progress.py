@@ -45,3 +45,5 @@ def test_quiet(monkeypatch):
         line.show("x")
     line.finish("done")
     assert screen.getvalue() == ""
+    line.complain("a sentence")
+    assert screen.getvalue() == "landscape-lab: a sentence\n"

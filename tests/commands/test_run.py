@@ -1,3 +1,4 @@
+import csv
 import signal
 
 import numpy as np
@@ -94,16 +95,80 @@ def test_lost_runs_are_told(file, tmp_path, capsys):
     assert said[0].startswith("lane adam-2: 1 of 2 runs diverged, the first (run 2) at step ")
 
 
-def test_a_lane_that_fails_is_told_and_status_1(file, tmp_path, capsys, monkeypatch):
+def test_a_lane_that_fails_is_told_and_status_3(file, tmp_path, capsys, monkeypatch):
     def broken(self, theta, state, oracle):
         raise RuntimeError("a broken rule")
 
     monkeypatch.setattr("lab.engine.optimizers.adam.Adam.update", broken)
     words = ["run", str(file), "--out", str(tmp_path / "out"), "--formats", "toml"]
-    assert main(words) == 1
+    assert main(words) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[-2:] == [
+        f"landscape-lab: lane '{name}' failed at step 0: RuntimeError: a broken rule"
+        for name in ("adam", "adam-2")
+    ]
+
+
+def test_a_measurement_that_fails_is_one_sentence_and_status_3(file, tmp_path, capsys, monkeypatch):
+    def broken(self, problem, sight):
+        raise RuntimeError("a broken probe\nof many words")
+
+    monkeypatch.setattr("lab.engine.probes.roughness.RoughnessIndex.measure", broken)
+    out = tmp_path / "out"
+    words = ["run", str(file), "--out", str(out), "--formats", "csv"]
+    assert main(words) == 3
     said = capsys.readouterr().err
-    assert "lane 'adam', step 0: RuntimeError: a broken rule\n" in said
-    assert "Traceback" not in said
+    sentence = "roughness failed for lane 'adam' at step 0 and 5 more times: RuntimeError: a broken"
+    assert said == f"20 steps; 5 files in {out}\nlandscape-lab: {sentence} probe\n"
+    assert main([*words, "--quiet"]) == 3
+    assert capsys.readouterr().err == f"landscape-lab: {sentence} probe\n"
+    with (out / "events.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 6
+    assert rows[0] == {
+        "step": "0",
+        "lane": "adam",
+        "kind": "failed",
+        "message": "RuntimeError: a broken probe",
+        "data": '{"measurement": "roughness"}',
+    }
+    recording = lab.open(out / "recording.lab")
+    assert recording.head == 20
+    assert "of many words" in recording.events[0].data["details"]
+    recording.close()
+    assert main(["run", "--help"]) == 0
+    assert "  3    a measurement or a lane failed on the way; " in capsys.readouterr().out
+
+
+LOGARITHM = """
+dim = 2
+def problem(x):
+    return x.log().square().sum()
+"""
+
+
+def test_runs_that_are_all_lost_where_they_start_are_refused(tmp_path, capsys):
+    (tmp_path / "log.py").write_text(LOGARITHM)
+    (tmp_path / "x.toml").write_text(
+        'problem = "log.py"\nsteps = 3\n[[lanes]]\noptimizer = "sgd"\nstart = [[-1.0, 1.0]]\n'
+        '[[lanes]]\noptimizer = "adam"\nstart = [[0.0, 1.0], [2.0, -1.0]]\n'
+    )
+    words = ["run", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    sentence = "no run gets past its start: sgd diverged at step 0 with a loss of nan"
+    assert capsys.readouterr().err == f"landscape-lab: x.toml: {sentence}\n"
+    assert names(tmp_path) == ["log.py", "x.toml"]
+
+
+def test_one_run_that_has_a_start_is_enough(file, tmp_path, capsys):
+    (tmp_path / "log.py").write_text(LOGARITHM)
+    (tmp_path / "x.toml").write_text(
+        'problem = "log.py"\nsteps = 3\n[[lanes]]\noptimizer = "sgd"\n'
+        "start = [[1.0, 1.0], [-1.0, 1.0]]\n"
+    )
+    words = ["run", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out"), "--formats", "csv"]
+    assert main(words) == 0
+    assert "sgd: 1 of 2 runs diverged, the first (run 2) at step 0" in capsys.readouterr().err
 
 
 def press(monkeypatch, times):
@@ -143,6 +208,26 @@ def test_ctrl_c_twice_leaves_the_unfinished_file(file, tmp_path, capsys, monkeyp
     assert main(["run", str(file), "--out", str(out), "--steps", "100000000"]) == 130
     assert "recording-unfinished.lab" in names(out)
     assert capsys.readouterr().err == ""
+    monkeypatch.undo()
+    (out / "recording-unfinished-2.lab").write_text("of yet another run")
+    before = {path: (out / path).read_bytes() for path in names(out)}
+    assert main(["run", str(file), "--out", str(out), "--formats", "toml"]) == 0
+    said = "recording-unfinished.lab is here, of a run that did not end; it stays\n"
+    assert capsys.readouterr().err.startswith(said)
+    after = {path: (out / path).read_bytes() for path in names(out)}
+    assert before.items() <= after.items()
+    assert sorted(set(after) - set(before)) == ["experiment.toml", "recording.lab"]
+
+
+def test_an_export_that_fails_leaves_one_recording(file, tmp_path, capsys, monkeypatch):
+    def full(*args):
+        raise OSError("no room for tables")
+
+    monkeypatch.setattr("lab.engine.export.write_csv", full)
+    out = tmp_path / "out"
+    assert main(["run", str(file), "--out", str(out), "--formats", "csv"]) == 2
+    assert "no room for tables" in capsys.readouterr().err
+    assert names(out) == ["recording.lab"]
 
 
 def test_an_older_recording_survives_a_wrong_file(file, tmp_path):

@@ -39,10 +39,12 @@ def write_csv(recording: Recording, folder: Path, lanes: list[str], probes: list
     """
     with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["step", "lane", "kind", "data"])
+        writer.writerow(["step", "lane", "kind", "message", "data"])
         for event in events_of(recording):
-            data = json.dumps(dict(event.data))
-            writer.writerow([event.step, event.lane, event.kind, data])
+            # the traceback of a failure is for no spreadsheet: the recording has it
+            data = {key: value for key, value in event.data.items() if key != "details"}
+            message = data.pop("message", "")
+            writer.writerow([event.step, event.lane, event.kind, message, json.dumps(data)])
     yield from _tables(recording, folder, lanes, probes, "csv", _append_csv)
 
 
