@@ -85,8 +85,8 @@ class Engine:
         session = self.session
         if session is None:
             return Frame()
-        job = session.jobs.current
-        now = None if job is None else _state_of(job, len(session.jobs))
+        jobs, count = session.jobs, len(session.jobs)
+        job = None if jobs.current is None else _state_of(jobs.current, count)
         speed, load = self._meter.read()
         return Frame(
             session=self._number,
@@ -99,7 +99,8 @@ class Engine:
             steps_per_second=speed if self.head.playing else 0.0,
             load=load,
             cost=dict(session.cost),
-            job=now,
+            job=job,
+            asked={job.key: _state_of(job, count) for job in jobs.asked},
             partials=dict(self._partials),
         )
 

@@ -95,6 +95,11 @@ class Jobs:
         return [(job.plan, job.lane, job.step) for job in self._queue if job.plan is not None]
 
     @property
+    def asked(self) -> list[Job]:
+        """Those asked for by hand."""
+        return [job for job in self._queue if job.key]
+
+    @property
     def current(self) -> Job | None:
         """The one under way."""
         return self._queue[0] if self._queue else None

@@ -92,6 +92,7 @@ class Frame(NamedTuple):
         load: share of time in which the engine was at work, 0 to 1.
         cost: seconds spent on "steps" and on each measurement.
         job: the measurement under way.
+        asked: key of a measurement asked for that waits or is under way -> how far it is.
         partials: key of a measurement asked for -> `Partial`.
     """
 
@@ -106,4 +107,5 @@ class Frame(NamedTuple):
     load: float = 0.0
     cost: Mapping[str, float] = MappingProxyType({})
     job: JobState | None = None
+    asked: Mapping[tuple, JobState] = MappingProxyType({})
     partials: Mapping[tuple, Any] = MappingProxyType({})

@@ -16,8 +16,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from lab.gui.theme import CAPTION_POINTS, number_font
-from lab.gui.views.ends import Run
 from lab.gui.views.heatmap import colour_table
+from lab.gui.views.joined import Run
 from lab.gui.views.words import short
 from lab.palette import DARK, Theme
 

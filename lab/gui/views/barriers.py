@@ -11,7 +11,7 @@ from lab.gui.state import ViewState
 from lab.gui.theme import CAPTION_POINTS
 from lab.gui.views.asking import STALE
 from lab.gui.views.barrier_table import BarrierTable, Table
-from lab.gui.views.ends import Run
+from lab.gui.views.joined import Run
 from lab.gui.views.measured import Measured
 from lab.gui.views.probing import Probing
 from lab.gui.views.words import short
@@ -51,18 +51,15 @@ class Barriers(Probing):
         inside.addLayout(self._stack)
         self._metric = _button("accuracy", "The metric's barrier in place of the loss's")
         self._matched = _button("matched", "With the hidden units permuted towards each other")
-        self._cancel = _button("cancel", "Give up the measurement under way")
         self._metric.setCheckable(True)
         self._matched.setCheckable(True)
         self._metric.toggled.connect(self._look_again)
         self._matched.toggled.connect(self._look_again)
-        self._cancel.clicked.connect(self._give_up)
         self._metric.hide()
-        self._cancel.hide()
 
     def header_widgets(self) -> list[QWidget]:
         """Which barrier, of which networks."""
-        return [self._cancel, self._metric, self._matched]
+        return [self._metric, self._matched]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -102,7 +99,6 @@ class Barriers(Probing):
             self._stack.setCurrentIndex(0 if table is not None else 1)
         else:
             self._table.fade(STALE)
-        self._cancel.setVisible(self._asking.job(self.bridge.frame) is not None)
         self.tell(found, _about(found), offered=partial is None)
 
     # -- what is drawn ---------------------------------------------------------------------------
@@ -127,13 +123,9 @@ class Barriers(Probing):
 
     def _partial(self) -> Any:
         """What is known of a measurement that was asked for and that is under way."""
-        if self._asking.job(self.bridge.frame) is None:
-            return None
-        partial = self.bridge.frame.partials.get(("probe", self.probe))
-        known = partial is not None and partial.done < 1 and hasattr(partial.value, "barrier")
-        if not known or len(partial.value.barrier) != len(self._asked_runs()):
-            return None
-        return partial.value
+        known = self.partial()
+        barrier = getattr(known, "barrier", ())
+        return known if len(barrier) == len(self._asked_runs()) else None
 
     def _asked_runs(self) -> list[Run]:
         """The runs that a measurement at the cursor compares, in its order."""
@@ -158,11 +150,6 @@ class Barriers(Probing):
     @Slot(object)
     def _choose(self, pair: tuple[Run, Run]) -> None:
         self.state.pair = pair
-        self.outdated()
-
-    @Slot()
-    def _give_up(self) -> None:
-        self.bridge.post("cancel", ("probe", self.probe))
         self.outdated()
 
 

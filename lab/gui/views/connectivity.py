@@ -9,43 +9,21 @@ from PySide6.QtWidgets import QSizePolicy, QStackedLayout, QToolButton, QVBoxLay
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.theme import CAPTION_POINTS
+from lab.gui.views import joined
 from lab.gui.views.asking import STALE
-from lab.gui.views.ends import EndsRow, Run, run_box
+from lab.gui.views.ends import EndsRow, run_box
+from lab.gui.views.joined import WAYS, Run
 from lab.gui.views.layers_plot import LayersPlot
 from lab.gui.views.measured import Measured
 from lab.gui.views.path_plot import CURVE, LINE, Ends, PathPlot
 from lab.gui.views.probing import NOTHING, Probing
 from lab.gui.views.ridge_plot import RidgePlot
-from lab.gui.views.words import short
 from lab.palette import Theme
 
 SETTLE_MS = 300  # after the last choice of a run, before its line is asked for
 MODE_WIDTH = 74
 MOST = 400  # runs in a list
 ALONE = "A line needs two ends: give a lane more runs, add a lane, or hold one end at a step."
-# the word on the switch -> what the engine is asked for, and the name of its result
-MODES = {
-    "line": ("line", "connectivity"),
-    "layers": ("layers", "layer_paths"),
-    "curve": ("curve", "curve_path"),
-    "ridge": ("ridge", "ridge"),
-}
-_TIPS = (
-    "The straight line between the two ends, as trained and with hidden units matched",
-    "One layer after the other on that line: which of them make the barrier",
-    "A Bézier curve of low loss between the two ends, trained in the background",
-    "The plane through both ends and the point where they parted: mountainside and ridge",
-)
-_EMPTY = {
-    "line": "The loss on the straight line between two runs appears here: choose them above, or "
-    "measure at this step.",
-    "layers": "The barrier of each layer alone appears here: choose two runs above, and measure.",
-    "curve": "A curve of low loss between two runs appears here: choose them above, and measure. "
-    "It is trained in the background.",
-    "ridge": "The plane through two ends and the point where they parted appears here: choose a "
-    "lane and its branch, or two lanes of one start, and measure.",
-}
-_AT_ONCE = ("line", "layers")  # cheap enough to be asked for with the choice of a run
 
 
 class Connectivity(Probing):
@@ -60,8 +38,8 @@ class Connectivity(Probing):
     def __init__(self, bridge: Bridge, state: ViewState, parent: QWidget | None = None):
         """Begin empty."""
         self._sorted = {
-            mode: Measured(name, key=_pair, wanted=_is_at_one_step)
-            for mode, (_, name) in MODES.items()
+            mode: Measured(way.result, key=joined.pair, wanted=joined.is_at_one_step)
+            for mode, way in WAYS.items()
         }
         super().__init__(bridge, state, parent, self._sorted["line"])
         self._plot, self._layers, self._ridge = PathPlot(), LayersPlot(), RidgePlot()
@@ -82,21 +60,20 @@ class Connectivity(Probing):
             self._stack.addWidget(page)
         inside.addLayout(self._stack, 1)
         self._modes = run_box("What is shown of the two ends")
-        for mode, tip in zip(MODES, _TIPS, strict=True):
+        for mode, way in WAYS.items():
             self._modes.addItem(mode)
-            self._modes.setItemData(self._modes.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+            self._modes.setItemData(self._modes.count() - 1, way.tip, Qt.ItemDataRole.ToolTipRole)
         self._modes.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._modes.setFixedWidth(MODE_WIDTH)
         self._modes.textActivated.connect(self._switch)
         self._runs: list[Run] = []
-        self._metric = _button("", checkable=True)
+        self._metric = QToolButton(objectName="segment")
+        self._metric.setCheckable(True)
+        self._metric.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._metric.setStyleSheet(f"padding: 1px 7px; font-size: {CAPTION_POINTS}px;")
         self._metric.toggled.connect(self._look_again)
-        self._cancel = _button("cancel", checkable=False)
-        self._cancel.setToolTip("Give up the measurement under way")
-        self._cancel.clicked.connect(self._give_up)
-        for button in (self._metric, self._cancel):
-            button.hide()
-            self._row.add(button)
+        self._metric.hide()
+        self._row.add(self._metric)
         self._row.chosen.connect(self._choose)
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
@@ -131,7 +108,7 @@ class Connectivity(Probing):
         ends = self._ends()
         if ends is None or ends[0] == ends[1]:
             return None
-        return {"kind": MODES[self.mode][0], "ends": ends}
+        return {"kind": WAYS[self.mode].kind, "ends": ends}
 
     def request(self, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """What lies between two points of the record, whatever their steps."""
@@ -139,7 +116,7 @@ class Connectivity(Probing):
 
     def reason(self) -> str:
         """Why there is nothing to see."""
-        self.empty = _EMPTY[self.mode]
+        self.empty = WAYS[self.mode].empty
         return super().reason() if self.wish() is not None or len(self._runs) > 1 else ALONE
 
     def draw(self) -> None:
@@ -151,7 +128,7 @@ class Connectivity(Probing):
         self._list_runs()
         self._take_pair()
         found = self._newest()
-        pair = self._chosen or (_ends(found) if found is not None else tuple(self._runs[:2]))
+        pair = self._chosen or (joined.ends(found) if found is not None else tuple(self._runs[:2]))
         self._row.show_pair(pair)
         page, waits = self._pages[self.mode], self.waits(found)
         self._stack.setCurrentWidget(page)
@@ -165,12 +142,10 @@ class Connectivity(Probing):
         known = partial is not None or found is not None
         if not waits or known:
             page.set_note("" if known else self.reason())
-        asked = self._is_asked()
-        self._metric.setVisible(self._page_has_metric(found) and not asked)  # room for one of both
-        self._cancel.setVisible(asked)
-        exact = found is not None and any(step is not None for step in self._row.held)
+        self._metric.setVisible(self._page_has_metric(found))
+        exact = found is not None and self._row.is_held
         offered = not self._settling.isActive() and not exact
-        self.tell(found, _about(found, self.mode), offered=offered)
+        self.tell(found, joined.about(found, self.mode), offered=offered)
         if page is self._plot:
             self._place_legend(known)
 
@@ -186,7 +161,7 @@ class Connectivity(Probing):
     def _newest(self) -> Any:
         """The newest result at the cursor: of the chosen pair, or of any that is there."""
         cursor = self.state.cursor
-        if any(step is not None for step in self._row.held):
+        if self._row.is_held:
             return self._exact()
         if self._chosen:
             return self._measured.newest(frozenset(self._chosen), cursor)
@@ -198,24 +173,15 @@ class Connectivity(Probing):
     def _exact(self) -> Any:
         """The result between just these ends, where one is held at a step of its own."""
         wanted = frozenset(self._ends() or ())
-        name = MODES[self.mode][1]
+        name = WAYS[self.mode].result
         for result in reversed(self.recording.results):
-            if result.name == name and frozenset(_places(result)) == wanted:
+            if result.name == name and frozenset(joined.places(result)) == wanted:
                 return result
         return None
 
     def _partial(self) -> Any:
-        """What is known of a measurement that the user asked for and that is under way."""
-        if not self._is_asked():
-            return None
-        partial = self.bridge.frame.partials.get(self._ask_key())
-        return None if partial is None or partial.done >= 1 else partial.value
-
-    def _is_asked(self) -> bool:
-        return self.mode in ("curve", "ridge") and self._asking.job(self.bridge.frame) is not None
-
-    def _ask_key(self) -> tuple[str, str]:
-        return "join", self.probe
+        """What is known of a curve or a ridge that was asked for and is under way."""
+        return self.partial() if self.mode in ("curve", "ridge") else None
 
     def _draw_found(self, found: Any, pair: tuple[Run, Run]) -> None:
         """A result between a pair of runs."""
@@ -224,11 +190,11 @@ class Connectivity(Probing):
         if key == self._key:
             return
         jump, self._key = self._key is None or self._key[2:] != key[2:], key
-        flipped = pair[0] != _ends(found)[0]
+        flipped = pair[0] != joined.ends(found)[0]
         if self.mode == "layers":
             self._layers.show_layers(found, key[1], at_once=jump)
         elif self.mode == "ridge":
-            own = _ends(found)
+            own = joined.ends(found)
             titles = tuple(self._title(run) for run in own)
             self._ridge.show_ridge(found, titles, self._colours(own), key[1])
         else:
@@ -250,19 +216,23 @@ class Connectivity(Probing):
 
     def _quantity(self, found: Any) -> str:
         """What is drawn of a path: the loss, or the metric if that is chosen."""
-        names = metrics(found) if self.mode in ("line", "curve") else []
+        names = joined.metrics(found) if self.mode in ("line", "curve") else []
         if names:
             self._metric.setText(names[0])
         return names[0] if names and self._metric.isChecked() else "loss"
 
     def _page_has_metric(self, found: Any) -> bool:
-        return found is not None and self._pages[self.mode] is self._plot and bool(metrics(found))
+        return (
+            found is not None
+            and self._pages[self.mode] is self._plot
+            and bool(joined.metrics(found))
+        )
 
     def _named(self, pair: tuple[Run, Run], *, flipped: bool, found: Any) -> Ends:
         """Names and colours of the two ends; with their steps where these differ."""
         steps = ("", "")
-        if found is not None and not _is_at_one_step(found):
-            told = [f", step {step:,}" for _, _, step in _places(found)]
+        if found is not None and not joined.is_at_one_step(found):
+            told = [f", step {step:,}" for _, _, step in joined.places(found)]
             steps = tuple(reversed(told)) if flipped else tuple(told)
         words = [self._title(run) + step for run, step in zip(pair, steps, strict=True)]
         return Ends(*words, self._colours(pair), flipped)
@@ -314,8 +284,7 @@ class Connectivity(Probing):
     def _choose(self) -> None:
         """Ask for what lies between the two ends that are now chosen, if they differ."""
         pair = self._row.pair
-        held = any(step is not None for step in self._row.held)
-        self._chosen = pair if held or pair[0] != pair[1] else None
+        self._chosen = pair if self._row.is_held or pair[0] != pair[1] else None
         if self._chosen:
             self._ask_soon()
         else:
@@ -325,10 +294,8 @@ class Connectivity(Probing):
     def _ask_soon(self) -> None:
         """Ask when the choice has settled, unless it is there already or takes long."""
         newest = self._newest()
-        there = newest is not None and (
-            newest.step == self.state.cursor or any(step is not None for step in self._row.held)
-        )
-        if self.mode in _AT_ONCE and not there and self.wish() is not None:
+        there = newest and (newest.step == self.state.cursor or self._row.is_held)
+        if WAYS[self.mode].quick and not there and self.wish() is not None:
             self._settling.start()
         else:
             self._settling.stop()
@@ -337,75 +304,9 @@ class Connectivity(Probing):
     def _switch(self, mode: str) -> None:
         """Show something else of the two ends."""
         self._chosen = self._chosen or (None if None in self._row.pair else self._row.pair)
-        self.probe = MODES[mode][1]
-        self._asking.watch(self.probe)
+        self.probe = WAYS[mode].result
         self._measured = self._sorted[mode]
         if self.recording is not None:
             self._measured.follow(self.recording)
         self._key = None
         self.outdated()
-
-    @Slot()
-    def _give_up(self) -> None:
-        self.bridge.post("cancel", self._ask_key())
-        self.outdated()
-
-
-def metrics(found: Any) -> list[str]:
-    """What a result has besides the loss, such as accuracy."""
-    names = [name for name in found.arrays if not name.startswith(("matched_", "line_"))]
-    return [name for name in names if name not in ("t", "loss", "bends")]
-
-
-def _about(found: Any, mode: str) -> list[str]:
-    """What is known of a result, for the line of the card, the most important first."""
-    if found is None:
-        return []
-    steps = {step for _, _, step in _places(found)}
-    words = [f"step {found.step}" if len(steps) == 1 else "held ends"]
-    told = found.info
-    if mode == "ridge":
-        words += [f"off-plane up to {short(told['off_plane'])}", f"angle {told['angle']:.0f}°"]
-        words += [f"barrier {short(told['barrier'])}"]
-    if mode == "curve":
-        words += [f"{told['trained']:,} training steps", f"length {short(told['length'])}"]
-    if mode != "layers":
-        words += [f"distance {short(told['distance'])}"]
-    if mode == "line" and "angle_branch" in told:
-        words += [f"angle since step {told['branch_step']:,}: {told['angle_branch']:.0f}°"]
-    elif mode == "line" and "angle_start" in told:
-        words += [f"angle at the start {told['angle_start']:.0f}°"]
-    if mode == "line" and "from_ends" in told:
-        words += [f"second-order predictor {short(told['from_ends'])} from the ends"]
-    if "evaluations" in told:
-        words += [f"{told['evaluations']:,} evaluations"]
-    return [*words, told.get("unmatched", "")]
-
-
-def _ends(found: Any) -> tuple[Run, Run]:
-    """The runs that a result joins."""
-    return (found.info["lane_a"], found.info["run_a"]), (found.info["lane_b"], found.info["run_b"])
-
-
-def _places(found: Any) -> list[tuple[str, int, int]]:
-    """The same with the step of each."""
-    steps = (found.info.get(f"step_{end}", found.step) for end in "ab")
-    return [(*run, step) for run, step in zip(_ends(found), steps, strict=True)]
-
-
-def _is_at_one_step(found: Any) -> bool:
-    """Whether both ends of a result are at its step."""
-    return {step for _, _, step in _places(found)} == {found.step}
-
-
-def _pair(found: Any) -> frozenset[Run]:
-    """By what results are told apart: their ends, whichever comes first."""
-    return frozenset(_ends(found))
-
-
-def _button(text: str, *, checkable: bool) -> QToolButton:
-    button = QToolButton(objectName="segment", text=text)
-    button.setCheckable(checkable)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.setStyleSheet(f"padding: 1px 7px; font-size: {CAPTION_POINTS}px;")
-    return button

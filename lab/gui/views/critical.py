@@ -16,12 +16,13 @@ from PySide6.QtWidgets import (
     QWidgetAction,
 )
 
-from lab.engine.messages import Trouble
+from lab.engine.messages import JobState, Trouble
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.theme import CAPTION_POINTS
 from lab.gui.views.asking import STALE
 from lab.gui.views.base import View
+from lab.gui.views.chip import progress
 from lab.gui.views.heatmap import colour_table
 from lab.gui.views.measured import Measured
 from lab.gui.views.scatter import Scatter, Spot
@@ -116,7 +117,7 @@ class Critical(View):
         busy = self._asked is not None or bool(self._progress())
         self._open.setVisible(not busy)
         self._open.setEnabled(not self.bridge.frame.readonly)
-        self._stop.setVisible(busy)
+        self._stop.setVisible(self._asked is not None or KEY in self.bridge.frame.asked)
         first = trouble or self._progress()
         self._plot.set_note("" if found is not None else EMPTY)
         if found is None:
@@ -157,10 +158,16 @@ class Critical(View):
 
     def _progress(self) -> str:
         """How far the search is, in words."""
-        job = self.bridge.frame.job
-        if job is not None and job.name == NAME:
-            return f"computing … {100 * job.done:.0f} %"
+        job = self._job()
+        if job is not None:
+            return progress(job)
         return "waits" if self._asked is not None else ""
+
+    def _job(self) -> JobState | None:
+        """The search that was asked for, or a planned one that is under way."""
+        frame = self.bridge.frame
+        planned = frame.job if frame.job is not None and frame.job.name == NAME else None
+        return frame.asked.get(KEY, planned)
 
     def _spots(self, found: Any) -> list[Spot]:
         colours = self._spot_colours(found)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
+from lab.gui.views.chip import progress
 from lab.gui.views.shapes import Shapes
 from lab.gui.views.strokes import FAR, to_pixels
 from lab.gui.views.words import short
@@ -88,7 +89,8 @@ class CriticalMarks(pg.UIGraphicsItem):
         if not self._state.critical:
             return ""
         if self.marks is None:
-            return self._shapes.under_way or self._shapes.trouble
+            job = self._shapes.job
+            return self._shapes.trouble if job is None else progress(job)
         counts = {k: int((self.marks.index == k).sum()) for k in WORDS}
         words = [f"{n} {(MANY if n > 1 else WORDS)[kind]}" for kind, n in counts.items() if n]
         return ", ".join(words) or "none"

@@ -17,8 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from lab.gui.theme import CAPTION_POINTS
-
-Run = tuple[str, int]  # a lane and the number of a run
+from lab.gui.views.joined import Run
 
 NARROW, BROAD = 64, 150  # pixels of a list
 _BOX_EDGES = 24  # pixels of it that are not for the text
@@ -64,6 +63,11 @@ class EndsRow(QWidget):
     def held(self) -> tuple[int | None, int | None]:
         """The steps at which the ends are held; None for an end that stays with the cursor."""
         return tuple(self._held)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether an end is held at a step of its own."""
+        return self._held != [None, None]
 
     def set_cursor(self, step: int) -> None:
         """Say where the cursor stands, which is where an end will be held."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from lab.gui.bridge import Bridge
@@ -15,23 +14,20 @@ from lab.gui.views.base import View
 from lab.gui.views.basins import BasinMaps
 from lab.gui.views.colour_bar import ColourBar
 from lab.gui.views.critical_marks import CriticalMarks
-from lab.gui.views.drawing import tinted
+from lab.gui.views.facts import facts
 from lab.gui.views.ground import bilinear
 from lab.gui.views.layers import Layers
-from lab.gui.views.paths import MOST, LanePath
-from lab.gui.views.picture import Head, Picture
+from lab.gui.views.picture import Picture
 from lab.gui.views.plot import Plot
-from lab.gui.views.starts import FEW, Starts
+from lab.gui.views.runs import Runs
+from lab.gui.views.starts import Starts
 from lab.gui.views.step_arrows import StepArrows
 from lab.gui.views.strip import Strip
 from lab.gui.views.survey import KEY, Survey
-from lab.gui.views.trails import Line
 from lab.gui.views.underway import UnderWay
-from lab.gui.views.words import short
 from lab.palette import Theme
 
 REFINE = 0.15  # seconds between two pictures of a surface that is on its way
-FAINT = 0.45  # opacity of the paths of a lane of many runs
 
 
 class Landscape(View):
@@ -75,10 +71,9 @@ class Landscape(View):
         self.layers = Layers(bridge, state, self._survey, self)
         self.layers.changed.connect(self._look_changed)
         self._bar = ColourBar(self._plot)
-        self._under_way = UnderWay(self._plot)
-        self._under_way.cancelled.connect(self._cancel)
-        self._under_way.resumed.connect(self._go_on)
-        self._paths: dict[str, LanePath] = {}
+        self._under_way = UnderWay(self._plot, bridge, self._survey, self.layers)
+        self._under_way.turned.connect(self.outdated)
+        self._runs = Runs(state)
         self._partial: Any = None  # what was known of the surface when it was looked at last
         self._refined = float("-inf")  # when that was
         self._recording: Any = None
@@ -119,9 +114,7 @@ class Landscape(View):
         if partial is not self._partial and not (is_part and now - self._refined < REFINE):
             self._partial, self._refined = partial, now
         shown = id(self._partial), frame.playing, self._arrows.signature(), self.basins.signature()
-        job = self._job()
-        work = None if job is None else round(100 * job.done), self._survey.stopped
-        layers = self.layers.signature(), work
+        layers = self.layers.signature(), self._under_way.signature()
         return recording, cursor, heads, *others, *shown, self._marks.signature(), *layers
 
     @Slot()
@@ -136,29 +129,19 @@ class Landscape(View):
         news = self._survey.look(), self.layers.look()
         if any(news):
             self._show_surface()
-        self._tell_progress()
+        self._under_way.look()
         self.basins.look(seen=self._survey.ground.exact)
         self._plot.set_legend(self.basins.entries, "bottom left")
-        shown = self.lanes()
-        paths = [self._path(name) for _, name in shown]
-        lines, heads = [], []
-        for (place, name), path in zip(shown, paths, strict=True):
-            points = path.until(self.state.cursor)
-            at = path.at(self.state.cursor)
-            colour = self.theme.lane(place)
-            single = len(at) == 1
-            ink = QColor(colour) if single else tinted(colour, FAINT)
-            lines.append(Line(path, path.version, points, at, ink, 2.0 if single else 1.0))
-            if self.state.cursor or len(at) > FEW:  # else the crosses say it, and say it better
-                heads += self._heads(name, colour, at)
-        self._picture.set_lines(lines, sorted(heads, key=lambda head: head.large))
-        self._starts.show_starts([self._starts_of(name) for _, name in shown])
-        self._marks.look(exact=self._survey.ground.exact)
+        shown, ground, movable = self.lanes(), self._survey.ground, self._movable()
+        self._runs.look(self.recording, ground, shown, self.theme, free=movable)
+        self._picture.set_lines(self._runs.lines, self._runs.heads)
+        self._starts.show_starts(self._runs.starts)
+        self._marks.look(exact=ground.exact)
         self._strip.say(self._facts())
-        hint = "click to set the start · drag to move it" if self._movable() and shown else ""
-        self.said.emit(self._survey.trouble or hint or self._survey.ground.text)
-        waits = self._arrows.look(self._survey.ground)
-        if waits or any(path.behind for path in paths):
+        hint = "click to set the start · drag to move it" if movable and shown else ""
+        self.said.emit(self._survey.trouble or hint or ground.text)
+        waits = self._arrows.look(ground)
+        if waits or self._runs.behind:
             self.outdated()  # for an answer; and a long record is read a part at a time
 
     # -- the ground ----------------------------------------------------------------------------
@@ -173,14 +156,14 @@ class Landscape(View):
             self.state.log_scale = bool(problem["log_scale"])
         if native != (self.state.plane == "native") and not (native and same):
             self.state.plane = "native" if native else "pca"
-        self._paths.clear()
+        self._runs.forget()
         if not (same and self._survey.ground.exact):
             self._new_ground()
 
     def _new_ground(self) -> None:
         """Forget the surface, and look for another one."""
         problem = self._recording.header["problem"]
-        self._paths.clear()
+        self._runs.forget()
         self._picture.heat.clear()
         self._picture.set_profile(np.empty(0), np.empty(0))
         flat = problem["dim"] == 1
@@ -212,34 +195,6 @@ class Landscape(View):
             self._bar.hide()
             self._picture.set_profile(surface.x, surface.loss)
             self._fit_profile(surface.loss)
-
-    def _job(self) -> Any:
-        """The work on the picture that is under way, None for none."""
-        job = self.bridge.frame.job
-        names = ("surface", "curvature_map")
-        return job if job is not None and job.name in names else None
-
-    def _tell_progress(self) -> None:
-        """Say what is computed and how long it lasts, with a way to stop it and to go on."""
-        job = self._job()
-        curved = self.layers.curved and (job is None or job.name == "curvature_map")
-        source = self.layers if curved else self._survey
-        name = "curvature" if curved else "surface"
-        stopped = source.stopped and source.done < 1
-        self._under_way.tell(name, job, source.done, stopped=stopped)
-
-    @Slot()
-    def _cancel(self) -> None:
-        job = self._job()
-        curved = self.layers.curved if job is None else job.name == "curvature_map"
-        (self.layers if curved else self._survey).cancel()
-        self.outdated()
-
-    @Slot()
-    def _go_on(self) -> None:
-        curved = self.layers.curved and self.layers.stopped
-        (self.layers if curved else self._survey).go_on()
-        self.outdated()
 
     def _fit_profile(self, loss: np.ndarray) -> None:
         """Let the plot's height hold the graph, unless it does already."""
@@ -276,43 +231,6 @@ class Landscape(View):
     def _view_taken(self) -> None:
         self._survey.view_taken()
 
-    # -- paths ---------------------------------------------------------------------------------
-
-    def _path(self, name: str) -> LanePath:
-        record, ground = self.recording.records[name], self._survey.ground
-        path = self._paths.get(name)
-        if path is None or path.record is not record or path.ground is not ground:
-            most = MOST // max(1, len(self.recording.lanes))
-            path = self._paths[name] = LanePath(record, ground, most)
-        return path
-
-    def _heads(self, name: str, colour: str, points: np.ndarray) -> list[Head]:
-        """The discs of a lane: the selected run stands out, and so does a lane of one run."""
-        if len(points) == 1:
-            return [Head(points, colour, large=True)]
-        if name != self.state.lane or self.state.run >= len(points):
-            return [Head(points, colour, large=False)]
-        chosen = np.arange(len(points)) == self.state.run
-        return [
-            Head(points[~chosen], colour, large=False),
-            Head(points[chosen], colour, large=True),
-        ]
-
-    def _starts_of(self, name: str) -> tuple[str, np.ndarray, bool]:
-        """A lane, where its runs start (not once more for each swept value), and if that may move.
-
-        Branches start where their parents do; the past that they share stays.
-        """
-        record = self.recording.records[name]
-        if record.parent is not None:
-            return name, np.empty((0, 2)), False
-        points = self._path(name).at(0)[: record.spec.runs]
-        return name, points, self._movable() and not self._branched(name)
-
-    def _branched(self, name: str) -> bool:
-        records = self.recording.records
-        return any(records[lane].spec.branch_of == name for lane in self.recording.lanes)
-
     def _movable(self) -> bool:
         return (
             self._survey.ground.exact
@@ -320,61 +238,15 @@ class Landscape(View):
             and self._recording.header["problem"]["family"] != "network"
         )
 
-    # -- the strip of facts --------------------------------------------------------------------
-
     def _facts(self) -> list[tuple[str, str]]:
         """What is true about the picture."""
-        header, ground = self._recording.header["problem"], self._survey.ground
-        facts = [("plane", ground.short)]
-        if ground.kind == "random":
-            facts.append(("scaling", ground.scaling))
-        record = self._recording.records.get(self.state.lane)
-        theta = record.at("theta", self.state.cursor) if record is not None else None
-        if theta is not None and self.state.run < len(theta[1]):
-            point = theta[1][self.state.run]
-            loss = float(record.at("loss", theta[0])[1][self.state.run])
-            facts.append(("off-plane", self._off_plane(point)))
-            facts.append(("loss at cursor", short(loss)))
-            if not ground.exact:
-                facts.append(("on the plane", short(self._plane_loss(point))))
-        facts.append(("data", header["data"].partition("; batch norm")[0] or "all"))
-        if header.get("norm"):
-            facts.append(("batch norm", header["norm"]))
-        facts.append(("seed", str(self._recording.experiment.seed)))
-        if self.basins.text:
-            facts.append(("basins", self.basins.text))
-        if self._marks.text:
-            facts.append(("critical points", self._marks.text))
-        if self._survey.surface is not None and self._survey.done < 1:
-            facts.append(("computing", f"{100 * self._survey.done:.0f} %"))
-        if header["trouble"]:
-            facts.append(("note", header["trouble"]))
-        return facts
-
-    def _off_plane(self, point: np.ndarray) -> str:
-        """How far the selected run is off the plane, and between what the runs of all lanes are."""
-        ground = self._survey.ground
-        own = short(ground.off(point))
-        if ground.exact or ground.plane is None:
-            return own
-        rows = [
-            found[1]
-            for _, name in self.lanes()
-            if (found := self.recording.records[name].at("theta", self.state.cursor)) is not None
-        ]
-        every = np.concatenate([ground.plane.off_plane(np.ascontiguousarray(row)) for row in rows])
-        every = every[np.isfinite(every)]
-        if len(every) < 2:
-            return own
-        return f"{own} (all {short(every.min())}–{short(every.max())})"
-
-    def _plane_loss(self, point: np.ndarray) -> float:
-        """The loss of the plane's picture where a point's shadow falls."""
-        surface, ground = self._survey.surface, self._survey.ground
-        if surface is None or ground.plane is None:
-            return np.nan
-        at = ground.plane.coordinates(np.ascontiguousarray(point)[None])[0]
-        return bilinear(surface.x, surface.y, surface.loss, (float(at[0]), float(at[1])))
+        survey, header = self._survey, self._recording.header["problem"]
+        found = facts(self._recording, self.state, survey, [name for _, name in self.lanes()])
+        found += [("basins", self.basins.text), ("critical points", self._marks.text)]
+        if survey.surface is not None and survey.done < 1:
+            found.append(("computing", f"{100 * survey.done:.0f} %"))
+        found.append(("note", header["trouble"]))
+        return [fact for fact in found if fact[1]]
 
     # -- the mouse -----------------------------------------------------------------------------
 

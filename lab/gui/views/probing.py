@@ -8,6 +8,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from lab.engine.messages import JobState
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.asking import STALE, Asking
@@ -29,7 +30,6 @@ class Probing(View):
 
     probe = ""  # its name in the catalogue
     empty = ""  # what will appear here, and how to get it
-    offers_cancel = False  # whether it lets the user give up what they asked for, over the plot
 
     def __init__(
         self, bridge: Bridge, state: ViewState, parent: QWidget | None, measured: Measured
@@ -44,10 +44,9 @@ class Probing(View):
         """
         super().__init__(bridge, state, parent)
         self._measured = measured
-        self._asking = Asking(self.probe, self)
+        self._asking = Asking(self)
         self._asking.asked.connect(self._ask)
         self._asking.cancelled.connect(self._cancel_asked)
-        self._wanted = self._begun = False  # whether it was asked for here, and is under way
         self._seen: Any = None
         self._there = float("-inf")  # when there was something to draw
 
@@ -62,8 +61,25 @@ class Probing(View):
 
     def signature(self) -> Any:
         """Also what is under way."""
+        return super().signature(), self.job, self.bridge.frame.playing
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Under which it asks the engine."""
+        return self.request({})[0], self.probe
+
+    @property
+    def job(self) -> JobState | None:
+        """The measurement that was asked for, or a planned one that is under way."""
         frame = self.bridge.frame
-        return super().signature(), self._asking.job(frame), frame.playing
+        planned = frame.job if frame.job is not None and frame.job.name == self.probe else None
+        return frame.asked.get(self.key, planned)
+
+    def partial(self) -> Any:
+        """What is known of a measurement that was asked for and is under way; None for nothing."""
+        frame = self.bridge.frame
+        partial = frame.partials.get(self.key) if self.key in frame.asked else None
+        return None if partial is None or partial.done >= 1 else partial.value
 
     def follow(self) -> bool:
         """Take in new results; whether this is another recording than the last time."""
@@ -117,23 +133,20 @@ class Probing(View):
             words: the line of the card, the most important first.
             offered: whether there is reason to offer it.
         """
-        frame = self.bridge.frame
-        idle = not frame.playing and self._asking.job(frame) is None
-        allowed = offered and idle and not self._is_coming() and self.wish() is not None
+        frame, job = self.bridge.frame, self.job
+        allowed = not (frame.playing or job or self._is_coming()) and self.wish() is not None
         step = None if shown is None else shown.step
-        progress = self._asking.progress(frame)  # nothing for what is done in no time
-        running = self._is_asked_for() and bool(progress)
-        self._asking.offer(step, self.state.cursor, allowed=allowed, running=running)
-        words = [progress, *words]
+        progress = self._asking.progress(job)  # nothing for what is done in no time
+        asked = self.key in frame.asked
+        self._asking.offer(
+            step,
+            self.state.cursor,
+            allowed=offered and allowed,
+            running=progress if asked else "",
+            empty=shown is None and self.partial() is None,
+        )
+        words = words if asked else [progress, *words]
         self.said.emit(" · ".join(word for word in words if word))
-
-    def _is_asked_for(self) -> bool:
-        """Whether a measurement is under way that was asked for here and can be given up."""
-        there = self._asking.job(self.bridge.frame) is not None
-        if self._wanted and not there and self._begun:
-            self._wanted = False
-        self._begun = self._wanted and there
-        return self.offers_cancel and self._begun
 
     def _is_coming(self) -> bool:
         """Whether nothing was measured yet, and will be without being asked for."""
@@ -155,15 +168,13 @@ class Probing(View):
         wish = self.wish()
         if wish is not None:
             name, options = self.request(wish)
-            self.bridge.post("ask", name, (name, self.probe), options)
-            self._wanted, self._begun = True, False
+            self.bridge.post("ask", name, self.key, options)
             self.outdated()
 
     @Slot()
     def _cancel_asked(self) -> None:
         """Give up what was asked for."""
-        self.bridge.post("cancel", (self.request({})[0], self.probe))
-        self._wanted = False
+        self.bridge.post("cancel", self.key)
         self.outdated()
 
     @Slot()
@@ -178,8 +189,6 @@ class Probing(View):
 
 class LaneProbing(Probing):
     """A view of a probe that sees one lane: it asks for the selected one, or the first."""
-
-    offers_cancel = True
 
     def wish(self) -> dict[str, Any] | None:
         """The lane to measure."""

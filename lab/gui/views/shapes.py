@@ -5,7 +5,7 @@ Qt-free. Whoever needs it has one of these; they share what the engine answers.
 
 from typing import Any
 
-from lab.engine.messages import Trouble
+from lab.engine.messages import JobState, Trouble
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.measured import Measured
@@ -21,6 +21,7 @@ class Shapes:
 
     Attributes:
         fresh: whether what was found last belongs to the surface that is shown.
+        stopped: whether the user gave up the one that was on its way.
         trouble: why there is nothing, empty if there is.
     """
 
@@ -31,7 +32,7 @@ class Shapes:
             bridge: where topologies are asked for.
             state: cursor and selection.
         """
-        self.fresh, self.trouble = False, ""
+        self.fresh, self.stopped, self.trouble = False, False, ""
         self._bridge, self._state = bridge, state
         self._measured = Measured(NAME)
         self._asked: Any = None  # the surface that was asked for, or the recording that has one
@@ -45,12 +46,9 @@ class Shapes:
         return tuple(id(partials.get(key)) for key in (SURFACE, KEY))
 
     @property
-    def under_way(self) -> str:
-        """How far the engine is with it, in words; empty where it is not at it."""
-        job = self._bridge.frame.job
-        if job is None or job.name != NAME:
-            return ""
-        return f"computing … {100 * job.done:.0f} %"
+    def job(self) -> JobState | None:
+        """How far the engine is with the one that was asked for; None where there is none."""
+        return self._bridge.frame.asked.get(KEY)
 
     def look(self) -> Any:
         """The newest result for what is shown, None where nothing is known.
@@ -59,7 +57,8 @@ class Shapes:
         """
         frame = self._bridge.frame
         if frame.recording is not self._recording:
-            self._recording, self._last, self._asked, self.trouble = frame.recording, None, None, ""
+            self._recording, self._last = frame.recording, None
+            self._asked, self.stopped, self.trouble = None, False, ""
         self._measured.follow(frame.recording)
         surface, shape = frame.partials.get(SURFACE), frame.partials.get(KEY)
         found = shape.value if shape is not None and shape.done >= 1 else None
@@ -84,14 +83,17 @@ class Shapes:
     def cancel(self) -> None:
         """Give up the one under way."""
         self._bridge.post("cancel", KEY)
+        self.stopped = True
+
+    def begin_again(self) -> None:
+        """Ask anew for what was given up."""
+        self._asked, self.stopped = None, False
 
     def _ask(self, of: Any, options: dict[str, Any]) -> None:
         """Ask for a topology, unless somebody did."""
-        frame = self._bridge.frame
-        busy = frame.job is not None and frame.job.name == NAME
-        if self._asked is of or busy:
+        if self._asked is of or self.job is not None:
             return
-        self._asked, self.trouble = of, ""
+        self._asked, self.stopped, self.trouble = of, False, ""
         wanted = {"lane": self._state.lane, "step": self._state.cursor, **options}
         self._bridge.post("ask", NAME, KEY, wanted, key=("ask", *KEY))
 

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSlider,
     QStackedLayout,
-    QToolButton,
     QWidget,
 )
 
@@ -20,6 +19,7 @@ from lab.gui.views.asking import STALE
 from lab.gui.views.bars_plot import BarsPlot
 from lab.gui.views.base import View
 from lab.gui.views.basins_table import BasinsTable
+from lab.gui.views.chip import MARGIN, Chip, progress
 from lab.gui.views.plot import Plot
 from lab.gui.views.segments import Segments
 from lab.gui.views.shapes import Shapes
@@ -73,38 +73,36 @@ class Topology(View):
         self._slider.setToolTip("Hide what is less persistent")
         self._slider.setAccessibleName("least persistence")
         self._slider.valueChanged.connect(self._look_again)
-        self._stop = QToolButton(objectName="flat", text="cancel")
-        self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._stop.clicked.connect(self._cancel)
-        self._stop.hide()
+        self._chip = Chip(self)
+        self._chip.pressed.connect(self._turn)
         self._key: Any = None  # what is drawn
 
     def header_widgets(self) -> list[QWidget]:
-        """Cancel while it is computed, the threshold, and what is drawn."""
-        return [self._stop, self._slider, self._modes]
+        """The threshold, and what is drawn."""
+        return [self._slider, self._modes]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         super().set_theme(theme)
-        for part in (self._tree, self._bars, self._table, self._note):
+        for part in (self._tree, self._bars, self._table, self._note, self._chip):
             part.set_theme(theme)
         self._key = None
 
     def signature(self) -> Any:
         """Also what is known of the surface, and what the user chose."""
         chosen = self._modes.choice, self._slider.value()
-        return super().signature(), self._shapes.known, self._shapes.under_way, chosen
+        return super().signature(), self._shapes.known, self._shapes.job, chosen
 
     def draw(self) -> None:
         """Draw the topology of what the landscape shows."""
-        found, under_way = self._shapes.look(), self._shapes.under_way
-        self._stop.setVisible(bool(under_way))
+        found = self._shapes.look()
+        self._show_work()
         self._slider.setVisible(found is not None)
         if found is None:
             self._stack.setCurrentWidget(self._note)
             flat = self.recording.header["problem"]["dim"] == 1
             self._note.set_note(self._shapes.trouble or (FLAT if flat else EMPTY))
-            self.said.emit(under_way)
+            self.said.emit("")
             return
         place = MODES.index(self._modes.choice)
         self._stack.setCurrentIndex(place)
@@ -120,7 +118,19 @@ class Topology(View):
                 self._bars.show_bars(found, least, opacity, at_once=jump)
             else:
                 self._table.show_basins(found, least, opacity)
-        self.said.emit(" · ".join(word for word in (under_way, *self._about(found, least)) if word))
+        self.said.emit(" · ".join(word for word in self._about(found, least) if word))
+
+    def _show_work(self) -> None:
+        """Say how far what is under way is, offering to give it up, or to begin again."""
+        job, stopped = self._shapes.job, self._shapes.stopped
+        slow = self._chip.is_slow(job)
+        if slow:
+            self._chip.say(progress(job), "cancel", "Give up the topology under way")
+        elif stopped:
+            self._chip.say("given up", "compute", "Compute the topology of this surface after all")
+        self._chip.setVisible(slow or stopped)
+        self._chip.move(self.width() - self._chip.width() - MARGIN, MARGIN)
+        self._chip.raise_()
 
     def _least(self, found: Any) -> float:
         """The persistence that the slider stands for: 0 at its left end, else by decades."""
@@ -146,8 +156,13 @@ class Topology(View):
         ]
 
     @Slot()
-    def _cancel(self) -> None:
-        self._shapes.cancel()
+    def _turn(self) -> None:
+        """Give up what is under way, or begin again."""
+        if self._shapes.stopped:
+            self._shapes.begin_again()
+        else:
+            self._shapes.cancel()
+        self.outdated()
 
     @Slot()
     def _look_again(self) -> None:

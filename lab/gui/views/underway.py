@@ -1,98 +1,72 @@
-"""A line over a plot: what is being computed, what it takes, how long it will last; and Cancel."""
+"""A chip over the landscape: what is computed of it, how long it lasts; Cancel, and Go on."""
 
-import time
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
 
-from lab.gui.theme import CAPTION_POINTS
-from lab.palette import Theme, mixed
+from lab.engine.messages import JobState
+from lab.gui.bridge import Bridge
+from lab.gui.views.chip import MARGIN, Chip, progress
+from lab.gui.views.layers import KEY as CURVATURE
+from lab.gui.views.layers import Layers
+from lab.gui.views.survey import KEY as SURFACE
+from lab.gui.views.survey import Survey
 
-SLOW = 0.6  # seconds after which work is worth a word, or which it will last
-MARGIN = 10
 
+class UnderWay(Chip):
+    """Tells of the surface, or the curvature on it, that is on its way or was stopped there."""
 
-class UnderWay(QFrame):
-    """Tells of one piece of work that can be cancelled and gone on with."""
+    turned = Signal()  # the work was stopped, or goes on
 
-    cancelled = Signal()
-    resumed = Signal()
-
-    def __init__(self, parent: QWidget):
-        """Begin hidden, over a plot."""
-        super().__init__(parent)
-        self._since: float | None = None
-        self._running = True
-        self._text = QLabel(objectName="muted")
-        self._button = QToolButton(text="Cancel")
-        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._button.clicked.connect(self._pressed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 3, 3, 3)
-        row.setSpacing(8)
-        row.addWidget(self._text)
-        row.addWidget(self._button)
-        self.hide()
-
-    @property
-    def words(self) -> str:
-        """What is said, empty while hidden."""
-        return self._text.text() if self.isVisibleTo(self.parentWidget()) else ""
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self.setStyleSheet(
-            f"UnderWay {{ background: {theme.card}; border: 1px solid {theme.line};"
-            " border-radius: 6px; }"
-            f"QToolButton {{ padding: 2px 8px; font-size: {CAPTION_POINTS}px; border: none;"
-            f" color: {theme.accent}; background: {mixed(theme.accent, theme.card, 0.12)}; }}"
-            f"QToolButton:hover {{ background: {mixed(theme.accent, theme.card, 0.25)}; }}"
-        )
-
-    def tell(self, name: str, job: Any, done: float, *, stopped: bool) -> None:
-        """Say how far the work is.
+    def __init__(self, parent: QWidget, bridge: Bridge, survey: Survey, layers: Layers):
+        """Begin hidden.
 
         Args:
-            name: what is computed.
-            job: the `JobState` of it, None if it is not under way.
-            done: the part that is known.
-            stopped: whether it was cancelled and could be gone on with.
+            parent: the plot it lies on.
+            bridge: tells what is under way.
+            survey: the surface.
+            layers: the curvature.
         """
-        now = time.monotonic()
-        if job is None:
-            self._since = None
-        elif self._since is None:
-            self._since = now
-        slow = job is not None and (now - self._since > SLOW or (job.left or 0.0) > SLOW)
-        if slow:
-            left = "" if job.left is None else f"{_duration(job.left)} left"
-            words = (f"{name} {100 * job.done:.0f} %", left, job.cost)
-            self._say(" · ".join(word for word in words if word), "Cancel", running=True)
-        elif stopped and job is None:
-            self._say(f"{name} stopped at {100 * done:.0f} %", "Go on", running=False)
-        self.setVisible(slow or (stopped and job is None))
+        super().__init__(parent)
+        self._bridge, self._survey, self._layers = bridge, survey, layers
+        self._source: Survey | Layers = survey  # what the button stops, or has go on
+        self._running = False  # whether it is under way, as the words have it
+        self.pressed.connect(self._turn)
 
-    def _say(self, text: str, button: str, *, running: bool) -> None:
-        self._running = running
-        self._text.setText(text)
-        self._button.setText(button)
-        self.adjustSize()
-        room = self.parentWidget().rect()
-        if self.width() > room.width() - 2 * MARGIN:  # a narrow panel: the shares alone
-            self._text.setText(text.split(" · ")[0])
-            self.adjustSize()
-        self.move((room.width() - self.width()) // 2, MARGIN)
+    def signature(self) -> Any:
+        """What its words depend on."""
+        jobs = self._jobs().values()
+        return [round(100 * job.done) for job in jobs], self._survey.stopped, self._layers.stopped
+
+    def look(self) -> None:
+        """Say how far the work is, or where it was stopped."""
+        jobs = self._jobs()
+        curved = CURVATURE in jobs or (self._layers.curved and not jobs)
+        job = jobs.get(CURVATURE if curved else SURFACE)
+        slow = self.is_slow(job)
+        self._source = self._layers if curved else self._survey
+        name, done = "curvature" if curved else "surface", self._source.done
+        stopped = job is None and self._source.stopped and done < 1
+        if slow:
+            self._place(progress(job, name), "Cancel", "Stop here; it can go on later")
+        elif stopped:
+            self._place(f"{name} stopped at {100 * done:.0f} %", "Go on", "Compute the rest")
+        self._running = slow
+        self.setVisible(slow or stopped)
+
+    def _place(self, text: str, button: str, tip: str) -> None:
+        """Stand in the middle, above."""
+        self.say(text, button, tip)
+        self.move((self.parentWidget().width() - self.width()) // 2, MARGIN)
         self.raise_()
 
+    def _jobs(self) -> dict[tuple, JobState]:
+        """The work on the picture that waits or is under way."""
+        asked = self._bridge.frame.asked
+        return {key: asked[key] for key in (SURFACE, CURVATURE) if key in asked}
+
     @Slot()
-    def _pressed(self) -> None:
-        (self.cancelled if self._running else self.resumed).emit()
-
-
-def _duration(seconds: float) -> str:
-    """Seconds that are left, as people say them."""
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min"
+    def _turn(self) -> None:
+        (self._source.cancel if self._running else self._source.go_on)()
+        self.turned.emit()

@@ -87,11 +87,12 @@ def test_what_is_known_is_drawn_while_it_is_measured(on, recording):
         metric = "accuracy"
 
     partials = {("probe", "barriers"): Partial(0.4, Known())}
-    on.show(recording, 20, job=JobState("barriers", "", 0.4, 1), partials=partials)
+    asked = {("probe", "barriers"): JobState("barriers", "", 0.4, 1, 5.0)}
+    on.show(recording, 20, asked=asked, partials=partials)
     np.testing.assert_array_equal(on.view._table._table.values, values)
     assert "not measured yet" in on.view._table.tip((0, 2))
-    assert on.view._cancel.isVisible()
-    on.view._cancel.click()
+    assert on.view._asking.isVisible()
+    on.view._asking._button.click()
     assert on.bridge.posts == [("cancel", ("probe", "barriers"))]
 
 

@@ -338,13 +338,14 @@ def test_a_curve_is_seen_while_it_is_trained_and_can_be_given_up(desk, joined_se
         t=np.linspace(0, 1, 5), loss=np.array([1.0, 3, 2, 3, 1]), metrics={}, barrier=2.0
     )
     running = {
-        "job": JobState("curve_path", "", 0.3, 1),
+        "asked": {("join", "curve_path"): JobState("curve_path", "", 0.3, 1, 5.0)},
         "partials": {("join", "curve_path"): Partial(0.3, so_far)},
     }
     switch(on, "curve", joined_session, cursor=20, **running)
     assert curves(on) == {"trained curve": pytest.approx(so_far.loss)}
-    assert on.view._cancel.isVisible()
-    on.view._cancel.click()
+    assert on.view._asking._button.text() == "cancel"
+    assert on.view._asking.isVisible()
+    on.view._asking._button.click()
     assert on.bridge.posts[-1] == ("cancel", ("join", "curve_path"))
 
 

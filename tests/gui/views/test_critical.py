@@ -92,7 +92,7 @@ def test_a_search_is_asked_for_with_its_knobs(desk, bare):
     knobs = {"starts": 50, "noise": [0.0, 0.5]}
     key = ("critical_points",)
     assert on.bridge.posts == [("ask", "critical_points", key, {"step": 0, "knobs": knobs})]
-    on.show(bare, job=JobState("critical_points", "", 0.25, 1))
+    on.show(bare, asked={key: JobState("critical_points", "", 0.25, 1)})
     assert on.view._stop.isVisibleTo(on.card)
     assert not on.view._open.isVisibleTo(on.card)
     assert on.said == "computing … 25 %"

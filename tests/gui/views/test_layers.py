@@ -1,13 +1,10 @@
-"""What the colours of the landscape are: loss, accuracy, curvature; work on it that is stopped."""
+"""What the colours of the landscape are: loss, accuracy, curvature."""
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QWidget
 
-from lab.engine.messages import JobState
 from lab.gui.views.heatmap import Scale, colour_table
 from lab.gui.views.layers import Layers
-from lab.gui.views.underway import UnderWay
 
 
 def test_the_curvature_of_a_surface_is_shown_with_its_scale(user):
@@ -48,28 +45,3 @@ def test_values_and_heights_lead_to_each_other():
             assert scale.value(height) == pytest.approx(value)
     assert Scale.of(np.full((2, 2), np.nan), log=True).value(0.5) == 0.5
     assert len(colour_table("viridis")) == 256
-
-
-def test_work_is_told_of_with_a_way_to_stop_it_and_to_go_on(dressed, qtbot):
-    room = QWidget()
-    qtbot.addWidget(room)
-    room.resize(700, 400)
-    room.show()
-    line, heard = UnderWay(room), []
-    line.cancelled.connect(lambda: heard.append("cancel"))
-    line.resumed.connect(lambda: heard.append("go on"))
-    job = JobState("surface", "sgd", 0.37, 1, 12.4, "2,601 values")
-    line.tell("surface", job, 0.37, stopped=False)
-    assert line.words == "surface 37 % · 12 s left · 2,601 values"
-    line._button.click()
-    line.tell("surface", None, 0.37, stopped=True)
-    assert line.words == "surface stopped at 37 %"
-    line._button.click()
-    assert heard == ["cancel", "go on"]
-    line.tell("surface", job._replace(left=0.1), 0.4, stopped=False)
-    assert line.words == ""  # done in no time: no word of it
-    line.tell("surface", job._replace(left=1200.0), 0.4, stopped=False)
-    assert "20 min left" in line.words
-    room.resize(120, 200)
-    line.tell("surface", job, 0.37, stopped=False)
-    assert line.words == "surface 37 %"

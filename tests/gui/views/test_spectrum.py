@@ -319,7 +319,7 @@ def test_says_what_is_under_way(desk, surface, monkeypatch):
     from lab.engine.messages import JobState
 
     now = [0.0]
-    monkeypatch.setattr("lab.gui.views.asking.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("lab.gui.views.chip.time.monotonic", lambda: now[0])
     on = desk(Spectrum)
     for done in (0.1, 0.2, 0.3):
         on.show(surface, 60, job=JobState("hessian_spectrum", "sgd", done, 1))
@@ -435,7 +435,7 @@ def test_what_was_asked_for_here_can_be_given_up(desk, bare, monkeypatch):
     from lab.engine.messages import JobState
 
     now = [0.0]
-    monkeypatch.setattr("lab.gui.views.asking.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("lab.gui.views.chip.time.monotonic", lambda: now[0])
     on = desk(Spectrum)
     on.show(bare, 0)
     button = on.view._asking._button
@@ -444,9 +444,10 @@ def test_what_was_asked_for_here_can_be_given_up(desk, bare, monkeypatch):
     assert on.bridge.posts[-1][:3] == ("ask", "probe", ("probe", "hessian_spectrum"))
     job = JobState("hessian_spectrum", "sgd", 0.0, 1, 4.0, "120 products · about 4 s · 3 MB")
     for done in (0.0, 0.01):
-        on.show(bare, 0, job=job._replace(done=done))
+        asked = {("probe", "hessian_spectrum"): job._replace(done=done)}
+        on.show(bare, 0, asked=asked)
         now[0] += 0.6
-    assert on.said.startswith("computing … 120 products · about 4 s · 3 MB")
+    assert on.view._asking.words == "computing … 1 % · 4 s left · 120 products · about 4 s · 3 MB"
     assert button.isVisible()
     assert button.text() == "cancel"
     button.click()

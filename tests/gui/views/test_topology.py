@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lab
-from lab.engine.messages import Partial, Trouble
+from lab.engine.messages import JobState, Partial, Trouble
 from lab.gui.views.asking import STALE
 from lab.gui.views.topology import MODES, Topology
 from lab.palette import DARK, LIGHT, basin
@@ -129,6 +129,27 @@ def test_of_a_recording_that_cannot_go_on_the_surface_on_record_is_asked_for(des
     ((command, name, _, options),) = on.bridge.posts
     assert (command, name) == ("ask", "topology")
     assert "surface" not in options
+
+
+def test_what_is_under_way_can_be_given_up_and_begun_again(desk, network):
+    on = desk(Topology)
+    x = np.linspace(-1, 1, 9)
+    loss = np.add.outer(x**2, x**2)
+    surface = SimpleNamespace(x=x, y=x, loss=loss, plane=SimpleNamespace(kind="random"))
+    whole = {("surface",): Partial(1.0, surface)}
+    on.show(network, 20, partials=whole)
+    job, chip = JobState("topology", "", 0.3, 1, 8.0), on.view._chip
+    on.show(network, 20, partials=whole, asked={("topology",): job})
+    assert (chip.words, chip._button.text()) == ("computing … 30 % · 8 s left", "cancel")
+    chip._button.click()
+    assert on.bridge.posts[-1] == ("cancel", ("topology",))
+    on.show(network, 20, partials=whole)
+    assert chip.words == "given up"
+    assert len(on.bridge.posts) == 2  # nobody asks again by itself
+    chip._button.click()
+    on.show(network, 20, partials=whole)
+    assert on.bridge.posts[-1][:2] == ("ask", "topology")
+    assert not chip.isVisible()
 
 
 def test_what_was_measured_elsewhere_fades(desk, measured):
