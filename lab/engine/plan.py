@@ -213,18 +213,22 @@ class Lane:
     def with_change(self, step: int, knobs: Mapping[str, float]) -> "Lane":
         """The same lane with live knobs turned at a step; step 0 sets them from the start.
 
+        A knob that is turned back to what held before is not turned at all.
+
         Raises:
             ValueError: a knob that is not live, or a value that is not allowed.
         """
         (turned,) = _changes(self.entry, [Change(step, knobs)])
         values, later = dict(self.knobs), {c.step: dict(c.knobs) for c in self.changes}
+        before, there = self.knobs_at(step - 1), later.setdefault(step, {})
         for key, value in turned.knobs.items():
-            if step > 0 or key in self.sweep:  # a sweep keeps its runs: they are turned together
-                later.setdefault(step, {})[key] = value
-            else:
+            there.pop(key, None)
+            if step == 0 and key not in self.sweep:
                 values[key] = value
-                later.get(0, {}).pop(key, None)
-        return self._replace(knobs=values, changes=[Change(*item) for item in later.items()])
+            elif value != before[key]:  # a sweep keeps its runs: they are turned together
+                there[key] = value
+        changes = [Change(*item) for item in later.items() if item[1]]
+        return self._replace(knobs=values, changes=changes)
 
     def branched(self, name: str, step: int, knobs: Mapping[str, Any]) -> "Lane":
         """A lane that shares the past of this one up to a step and then has other knobs.

@@ -48,6 +48,7 @@ class Document(QObject):
         self._gesture = 0  # changes of one thing within one gesture are one step of undo
         self._opening: tuple[int, Path | None] = (0, None)  # command and file of what is opened
         self._coming: tuple[int, Experiment | None] = (0, None)  # an experiment on its way
+        self._sent: dict[tuple, tuple[int, Any]] = {}  # values on their way: see `_latest`
         bridge.answered.connect(self._answered)
         bridge.refused.connect(self._refused)
         self.stack.indexChanged.connect(self._tell_title)
@@ -125,8 +126,8 @@ class Document(QObject):
 
     def set_knob(self, lane: str, knob: str, value: float) -> None:
         """Turn a live knob at the head."""
-        old = latest_knobs(self.experiment.lane(lane))[knob]
         post = ("turn", lane, knob)
+        old = self._latest(post, latest_knobs(self.experiment.lane(lane))[knob])
         self._push(f"{knob} of {lane}", [(*post, value)], [(*post, old)], ("knob", lane, knob))
 
     def branch(self, lane: str, step: int, knobs: Mapping[str, float] | None = None) -> None:
@@ -150,34 +151,33 @@ class Document(QObject):
 
     def restart_lane(self, spec: Lane, merge: tuple = ()) -> None:
         """Run a lane again from its start under another spec."""
-        old = self.experiment.lane(spec.name)
-        do, undo = ("call", "restart_lane", spec), ("call", "restart_lane", old)
+        do, undo = ("call", "restart_lane", spec), self._restart(spec.name)
         self._push(f"change of {spec.name}", [do], [undo], merge)
 
     def restart_lanes(self, text: str, specs: Sequence[Lane]) -> None:
         """Run several lanes again under other specs, as one change of that name."""
         do = [("call", "restart_lane", spec) for spec in specs]
-        undo = [("call", "restart_lane", self.experiment.lane(spec.name)) for spec in specs]
+        undo = [self._restart(spec.name) for spec in specs]
         self._push(text, do, undo)
 
     def set_starts(self, starts: Mapping[str, Any]) -> None:
         """Move the starts of lanes: lane -> rows of coordinates."""
-        do, undo = [], []
-        for name, rows in starts.items():
-            spec = self.experiment.lane(name)
-            do.append(("call", "restart_lane", spec.replace(start=rows)))
-            undo.append(("call", "restart_lane", spec))
+        undo = [self._restart(name) for name in starts]
+        specs = [post[-1].replace(start=starts[post[-1].name]) for post in undo]
+        do = [("call", "restart_lane", spec) for spec in specs]
         self._push("move of the start", do, undo, ("start", *starts))
 
     def set_steps(self, steps: int) -> None:
         """Move the end of the run."""
-        do, undo = ("call", "set_steps", steps), ("call", "set_steps", self.experiment.steps)
-        self._push("length of the run", [do], [undo], ("steps",))
+        post = ("call", "set_steps")
+        old = self._latest(post, self.experiment.steps)
+        self._push("length of the run", [(*post, steps)], [(*post, old)], ("steps",))
 
     def set_probes(self, plans: tuple[ProbePlan, ...]) -> None:
         """Change what is measured along the way."""
-        do, undo = ("call", "set_probes", plans), ("call", "set_probes", self.experiment.probes)
-        self._push("measurements", [do], [undo])
+        post = ("call", "set_probes")
+        old = self._latest(post, self.experiment.probes)
+        self._push("measurements", [(*post, plans)], [(*post, old)])
 
     # -- the engine's side ---------------------------------------------------------------------
 
@@ -192,11 +192,29 @@ class Document(QObject):
             The numbers of the commands.
         """
         numbers = set()
-        for place, post in enumerate(posts):
-            numbers.add(self._bridge.post(*post, key=(*merge, place) if merge else ()))
+        for turn, post in enumerate(posts):
+            number = self._bridge.post(*post, key=(*merge, turn) if merge else ())
+            numbers.add(number)
+            if (place := _place(post)) is not None:
+                self._sent[place] = (number, post[-1])
             for session in sessions_of([post]):
                 self._session, self._coming = session, (0, None)
         return numbers
+
+    def _latest(self, place: tuple, known: Any) -> Any:
+        """The value of what a command sets: the one on its way to the engine, or the known one."""
+        return self._sent.get(place, (0, known))[1]
+
+    def _restart(self, lane: str) -> Post:
+        """The command that runs a lane as it is, or will be in a moment."""
+        post = ("call", "restart_lane")
+        return (*post, self._latest((*post, lane), self.experiment.lane(lane)))
+
+    def _arrived(self, number: int) -> None:
+        """A command was answered: what is on record is as new as what it sent."""
+        self._sent = {place: sent for place, sent in self._sent.items() if sent[0] != number}
+        if number == self._coming[0]:
+            self._coming = (0, None)
 
     def _open_instead(
         self,
@@ -238,16 +256,14 @@ class Document(QObject):
             self._let_go()
             self._tell_title()
             self.opened.emit(self.path)
-        if command.number == self._coming[0]:
-            self._coming = (0, None)
+        self._arrived(command.number)
         if command.name == "call" and command.args[0] in ("branch", "add_lane"):
             self._state.lane, self._state.run = answer.value, 0
 
     @Slot(object)
     def _refused(self, answer: Happened) -> None:
         """A change that the engine refused is no change: take its entry off the stack."""
-        if answer.command.number == self._coming[0]:
-            self._coming = (0, None)
+        self._arrived(answer.command.number)
         edit = self.stack.command(self.stack.index() - 1) if self.stack.index() else None
         if edit is not None and answer.command.number in edit.numbers:
             edit.setObsolete(True)  # Qt then drops it instead of keeping it for redo
@@ -268,6 +284,14 @@ class Document(QObject):
 def latest_knobs(lane: Lane) -> dict[str, Any]:
     """The knobs of a lane after its last change."""
     return lane.knobs_at(sys.maxsize)
+
+
+def _place(post: Post) -> tuple | None:
+    """What a command sets to its last argument; None for one that does something else."""
+    if post[:2] == ("call", "restart_lane"):
+        return (*post[:2], post[2].name)
+    setting = post[0] == "turn" or post[:2] in (("call", "set_steps"), ("call", "set_probes"))
+    return post[:-1] if setting else None
 
 
 def _anew(lane: Lane) -> Lane:

@@ -175,6 +175,18 @@ def test_turning_at_the_start_overrides_a_change_that_was_planned_for_it():
     assert turned.knobs_at(0)["momentum"] == 0.3
 
 
+def test_a_knob_that_is_turned_back_is_not_turned():
+    lane = Lane("sgd", lr=0.1, changes=[{"step": 3, "lr": 0.3}, {"step": 9, "lr": 0.3}])
+    turned = lane.with_change(5, {"lr": 0.5, "momentum": 0.5})
+    back = turned.with_change(5, {"lr": 0.3})
+    assert back.changes[1] == Change(5, {"momentum": 0.5})
+    assert back.with_change(5, {"momentum": 0.0}) == lane
+    assert turned.with_change(5, {"lr": 0.1}).changes[1].knobs["lr"] == 0.1  # not what held before
+    assert turned.with_change(9, {"lr": 0.1}).changes[2] == Change(9, {"lr": 0.1})
+    swept = Lane("sgd", lr=[0.1, 0.2])
+    assert swept.with_change(0, {"lr": 0.3}).with_change(0, {"lr": 0.1}).knobs_at(0)["lr"] == 0.1
+
+
 def test_turning_a_swept_knob_keeps_the_runs():
     lane = Lane("sgd", lr=[0.1, 0.2])
     for step in (0, 7):

@@ -98,6 +98,51 @@ def test_a_moved_end_is_one_step_of_undo_however_it_was_moved(user):
     assert user.frame.target == 220
 
 
+def test_changes_that_follow_each_other_at_once_are_undone_one_by_one(user):
+    """However long the engine takes to answer the first."""
+    user.go(10)
+    document = user.window.document
+    first = {"lr": latest_knobs(user.experiment.lane("Adam"))["lr"], "steps": 220}
+    starts = user.experiment.lane("SGD").start, ((1.0, 1.0),), ((2.0, 2.0),)
+    plans = user.experiment.probes, (lab.ProbePlan("roughness", 50),), ()
+    for number in (1, 2):  # nothing is settled in between
+        for change in (
+            lambda n: document.set_knob("Adam", "lr", 0.01 * n),
+            lambda n: document.set_steps(300 + n),
+            lambda n: document.set_starts({"SGD": starts[n]}),
+            lambda n: document.set_probes(plans[n]),
+        ):
+            change(number)
+            document.settle()
+
+    def present():
+        experiment = user.experiment
+        lr = latest_knobs(experiment.lane("Adam"))["lr"]
+        return lr, experiment.steps, experiment.lane("SGD").start, experiment.probes
+
+    user.settle()
+    assert present() == (0.02, 302, starts[2], plans[2])
+    for _ in range(4):
+        user.undo()
+    assert present() == (0.01, 301, starts[1], plans[1])
+    for _ in range(4):
+        user.undo()
+    assert present() == (first["lr"], first["steps"], starts[0], plans[0])
+    for _ in range(8):
+        user.redo()
+    assert present() == (0.02, 302, starts[2], plans[2])
+
+
+def test_a_knob_that_was_turned_back_leaves_no_trace(user):
+    user.go(10)
+    before = user.experiment.to_toml()
+    user.window.document.set_knob("Adam", "lr", 0.05)
+    user.settle()
+    assert user.experiment.to_toml() != before
+    user.undo()
+    assert user.experiment.to_toml() == before
+
+
 def test_history_has_an_end(user):
     document = user.window.document
     for number in range(60):
