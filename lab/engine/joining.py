@@ -9,7 +9,7 @@ import torch
 
 from lab.engine.analysis.base import Steps, to_numpy
 from lab.engine.analysis.connectivity import linear_path
-from lab.engine.analysis.layer_paths import LayerPaths, layer_paths
+from lab.engine.analysis.layer_paths import LayerPaths, layer_name, layer_paths
 from lab.engine.analysis.matching import match_permutation
 from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.ridge import ridge
@@ -137,7 +137,7 @@ def _layers(
     problem = session.problem
     found = yield from part_of(layer_paths.steps(problem, one.theta, two.theta, points), 0.0, 0.5)
     arrays, info = _layer_arrays(found, ""), {"evaluations": found.evaluations}
-    info["layers"] = "\n".join(_layer_name(names) for names in found.layers)
+    info["layers"] = "\n".join(layer_name(names) for names in found.layers)
     if method:
         work = match_permutation.steps(problem, one.theta, two.theta, method)
         try:
@@ -155,11 +155,6 @@ def _layers(
 def _layer_arrays(found: LayerPaths, prefix: str) -> dict[str, np.ndarray]:
     names = ("in_a", "in_b", "upto_in_a", "upto_in_b", "barrier", "upto_barrier")
     return {prefix + name: to_numpy(getattr(found, name)) for name in names}
-
-
-def _layer_name(names: Sequence[str]) -> str:
-    """What a layer is called: the name of its tensors without that of the first one's kind."""
-    return names[0].removesuffix(".weight")
 
 
 def _curve(

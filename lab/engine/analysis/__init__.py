@@ -23,6 +23,7 @@ from lab.engine.analysis.function_distance import function_distance
 from lab.engine.analysis.gradient_alignment import gradient_alignment
 from lab.engine.analysis.index import hessian_index
 from lab.engine.analysis.layer_paths import layer_paths
+from lab.engine.analysis.layer_spectra import layer_spectra
 from lab.engine.analysis.learning_rates import batch_rates, ritz_rates
 from lab.engine.analysis.matching import best_permutation, match_permutation
 from lab.engine.analysis.noise_scale import noise_scale
@@ -79,6 +80,7 @@ __all__ = [
     "hessian_index",
     "hessian_trace",
     "layer_paths",
+    "layer_spectra",
     "lazy_rich",
     "linear_path",
     "match_permutation",

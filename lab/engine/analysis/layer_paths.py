@@ -1,7 +1,7 @@
 """The line between two networks taken one layer at a time."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,11 @@ def layers_of(layout: Layout) -> tuple[tuple[str, ...], ...]:
         else:
             layers[-1].append(name)
     return tuple(tuple(names) for names in layers)
+
+
+def layer_name(names: Sequence[str]) -> str:
+    """What a layer of these tensors is called: as the first, without the word for its kind."""
+    return names[0].removesuffix(".weight")
 
 
 def _wanted(

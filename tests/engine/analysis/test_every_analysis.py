@@ -50,6 +50,7 @@ CASES = {
         (MOONS, A),
         {"probes": 3, "steps": 5, "operator": "ggn", "layers": ("2.weight",)},
     ),
+    "layer_spectra": (analysis.layer_spectra, (MOONS, A), {"k": 2, "probes": 2, "steps": 5}),
     "batch_eigenvalues": (
         analysis.batch_eigenvalues,
         (MOONS, A),
