@@ -72,7 +72,7 @@ def functional_dimension(
     wide = point.cpu().double()  # not every GPU has double precision
     outputs: Callable | None = getattr(problem, "outputs", None)
     if outputs is None:
-        raise ValueError(f"{problem.title} is no network, which this analysis needs")
+        raise ValueError(f"{problem.title} is no network whose inputs are data")
     shape = tuple(problem.dataset.inputs.shape[1:])
     if inputs is None:
         count = POINTS * problem.dim if points is None else check_count("points", points)

@@ -72,6 +72,7 @@ class Poisson(Problem):
 
     family = "network"
     kernel_outputs = 1
+    likelihood_trouble = "a differential equation foresees no targets that could be drawn"
     _needs_laplacian = True  # whether `seen` looks at it
 
     def __post_init__(self):
