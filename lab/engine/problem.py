@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 
@@ -11,6 +11,7 @@ from lab.engine.layout import Layout
 from lab.engine.structure import Batch, Structure
 from lab.engine.userarrays import Array, as_runs
 
+T = TypeVar("T")
 Products = Callable[[torch.Tensor], torch.Tensor]  # v (runs, dim) -> Hv (runs, dim)
 
 PLANE_NUMBERS = 1 << 16  # parameters of all points of a plane that are evaluated side by side
@@ -252,14 +253,7 @@ class Problem(Structure, ABC):
         Returns:
             (points,), the value at center + a·d1 + b·d2.
         """
-        block = max(1, PLANE_NUMBERS // self.dim)
-        with torch.no_grad():
-            return torch.cat(
-                [
-                    self.evaluate(center + x[:, None] * d1 + y[:, None] * d2)
-                    for x, y in zip(a.split(block), b.split(block), strict=True)
-                ]
-            )
+        return torch.cat(self._on_plane(self.evaluate, center, d1, d2, a, b))
 
     def plane_values_and_metrics(
         self,
@@ -274,13 +268,25 @@ class Problem(Structure, ABC):
         Networks know a way that evaluates each point once for both.
         """
         values = self.plane_values(center, d1, d2, a, b)
-        found: dict[str, list[torch.Tensor]] = {}
+        parts = self._on_plane(self.metrics, center, d1, d2, a, b)
+        return values, {name: torch.cat([p[name] for p in parts]).to(values) for name in parts[0]}
+
+    def _on_plane(
+        self,
+        work: Callable[[torch.Tensor], T],
+        center: torch.Tensor,
+        d1: torch.Tensor,
+        d2: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+    ) -> list[T]:
+        """What work gives for the points (n, dim) of a plane, a block after the other."""
         block = max(1, PLANE_NUMBERS // self.dim)
         with torch.no_grad():
-            for x, y in zip(a.split(block), b.split(block), strict=True):
-                for name, part in self.metrics(center + x[:, None] * d1 + y[:, None] * d2).items():
-                    found.setdefault(name, []).append(part.to(values))
-        return values, {name: torch.cat(parts) for name, parts in found.items()}
+            return [
+                work(center + x[:, None] * d1 + y[:, None] * d2)
+                for x, y in zip(a.split(block), b.split(block), strict=True)
+            ]
 
     # What users call: numpy or torch, one vector or a batch, any float type.
 

@@ -35,6 +35,17 @@ class Plane:
     explained: torch.Tensor | None = None
     scales: torch.Tensor | None = None
 
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """What goes on record beside the values on it: `center`, `d1`, `d2`, and `explained`."""
+        names = ("center", "d1", "d2", "explained")
+        return {name: part for name in names if (part := getattr(self, name)) is not None}
+
+    @property
+    def info(self) -> dict[str, str]:
+        """What it is, for the record."""
+        return {"kind": self.kind, "text": self.text}
+
     def points(self, a: Any, b: Any) -> torch.Tensor:
         """The points of parameter space at plane coordinates: (n,) and (n,) -> (n, dim)."""
         center, basis = self.tensors()

@@ -238,18 +238,10 @@ def _pca(problem: Problem, recording: Recording, step: int) -> Steps[Result]:
     points = _points(recording, step)
     plane = pca_plane(problem, points, seed=recording.experiment.seed)
     found = yield from on_grid(problem, plane, plane.window(points), COARSE)
-    arrays: Mapping[str, Any] = {
-        "x": found.x,
-        "y": found.y,
-        "loss": found.loss,
-        "center": plane.center,
-        "d1": plane.d1,
-        "d2": plane.d2,
-        "explained": plane.explained,
-    }
+    arrays = {"x": found.x, "y": found.y, "loss": found.loss, **plane.arrays}
     plain = {name: np.asarray(array) for name, array in arrays.items()}
     yield Progress(1.0)
-    return Result("surface", "", step, plain, {"kind": plane.kind, "text": plane.text})
+    return Result("surface", "", step, plain, plane.info)
 
 
 def _recorded(recording: Recording, step: int) -> Result | None:
