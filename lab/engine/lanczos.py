@@ -14,21 +14,31 @@ import torch
 Product = Callable[[torch.Tensor], torch.Tensor]  # v (n, dim) -> Hv (n, dim)
 
 _KEPT = 0.5**0.5  # of a vector's length: what keeps more is orthogonal after one sweep
-ROOM = 32  # basis vectors that there is room for at first
+ROOM = 32  # basis vectors that room is made for at once
 
 
 class Tridiagonal(NamedTuple):
     """What m Lanczos steps of n vectors know.
 
     Attributes:
-        basis: (n, m, dim), orthonormal rows.
+        blocks: each (n, up to ROOM, dim): the basis, in pieces, so that it grows without a copy.
         diagonal: (n, m), float64, on the CPU.
         off_diagonal: (n, m), likewise; the last column couples to the step that was not made.
     """
 
-    basis: torch.Tensor
+    blocks: tuple[torch.Tensor, ...]
     diagonal: torch.Tensor
     off_diagonal: torch.Tensor
+
+    @property
+    def basis(self) -> torch.Tensor:
+        """The orthonormal rows (n, m, dim)."""
+        return self.blocks[0] if len(self.blocks) == 1 else torch.cat(self.blocks, dim=1)
+
+    def combined(self, shapes: torch.Tensor) -> torch.Tensor:
+        """Sums of the rows: shapes (n, r, m), one weight for each row -> (n, r, dim)."""
+        parts = shapes.split([block.shape[1] for block in self.blocks], dim=2)
+        return sum(part @ block for part, block in zip(parts, self.blocks, strict=True))
 
 
 def lanczos(
@@ -52,34 +62,32 @@ def lanczos(
         What is known after each step; the tensors are views that the next step extends.
     """
     n, dim = start.shape
-    basis = start.new_zeros(n, min(steps, ROOM), dim)
+    blocks: list[torch.Tensor] = []
     diagonal = torch.zeros(n, steps, dtype=torch.float64)
     off_diagonal = torch.zeros_like(diagonal)
     fixed = () if against is None else (against[None],)
     vector = _without(start, *fixed)
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
-    scale = torch.zeros(n, dtype=torch.float64)
+    before, scale = vector, torch.zeros(n, dtype=torch.float64)
     for step in range(steps):
-        if step == basis.shape[1]:  # twice the room: most searches end long before their limit
-            more = min(step, steps - step)
-            basis = torch.cat([basis, start.new_zeros(n, more, dim)], dim=1)
-        basis[:, step] = vector
+        if step % ROOM == 0:
+            blocks.append(start.new_empty(n, min(steps - step, ROOM), dim))
+        blocks[-1][:, step % ROOM] = vector
+        known = (*blocks[:-1], blocks[-1][:, : step % ROOM + 1])
         image = product(vector)
         along = (image * vector).sum(dim=1)
         diagonal[:, step] = along
         image = image - along[:, None] * vector  # the recurrence; the rest is what rounding left
         if step:
-            image -= off_diagonal[:, step - 1, None].to(image) * basis[:, step - 1]
-        image = _without(image, *fixed, basis[:, : step + 1])
+            image -= off_diagonal[:, step - 1, None].to(image) * before
+        image = _without(image, *fixed, *known)
         length = torch.linalg.vector_norm(image, dim=1).cpu().double()
         scale = torch.maximum(scale, diagonal[:, step].abs() + length)
         ended = length <= 10 * torch.finfo(start.dtype).eps * scale * dim**0.5
         off_diagonal[:, step] = torch.where(ended, 0.0, length)
         inverse = torch.where(ended, 0.0, 1 / torch.where(ended, 1.0, length))
-        vector = image * inverse[:, None].to(image)
-        yield Tridiagonal(
-            basis[:, : step + 1], diagonal[:, : step + 1], off_diagonal[:, : step + 1]
-        )
+        before, vector = vector, image * inverse[:, None].to(image)
+        yield Tridiagonal(known, diagonal[:, : step + 1], off_diagonal[:, : step + 1])
 
 
 def _without(vectors: torch.Tensor, *bases: torch.Tensor) -> torch.Tensor:

@@ -80,8 +80,9 @@ def probe(
 
 def _forecast_first(probe: Probe, problem: Problem, sight: Any) -> Steps[Measurement]:
     """A measurement that begins by telling what it will take, where that is worth telling."""
-    cost = probe.forecast(problem, sight)
-    if cost is not None:
+    rehearsal = probe.forecast(problem, sight)
+    if rehearsal is not None:
+        cost = yield from rehearsal
         check_memory(cost.bytes, sight.theta.device, f"a measurement of {cost.text}")
         yield Progress(0.0, None, cost)
     return (yield from probe.measure(problem, sight))

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from lab.engine.analysis.base import Progress, Steps, to_numpy
-from lab.engine.analysis.cost import curvature_map_cost, surface_cost
+from lab.engine.analysis.cost import Cost, curvature_map_cost, surface_cost
 from lab.engine.analysis.curvature import check_smooth
 from lab.engine.analysis.curvature_map import CurvatureMap
 from lab.engine.analysis.curvature_map import curvature_map as _curvature_map
+from lab.engine.analysis.parts import part_of
 from lab.engine.analysis.plane import Plane
 from lab.engine.analysis.planes import (
     eigen_plane,
@@ -125,9 +126,8 @@ def curvature_map(
         raise ValueError("window: this problem has none of its own, ((low, high), (low, high))")
 
     def steps() -> Steps[CurvatureMap]:
-        cost = curvature_map_cost(problem, plane, points, window, tensors=tensors)
-        check_memory(cost.bytes, plane.tensors()[0].device, f"a map of {cost.text}")
-        yield Progress(0.0 if known is None else float(np.mean(known.known)), None, cost)
+        cost = curvature_map_cost.steps(problem, plane, points, window, tensors=tensors)
+        yield from _told(cost, plane, "a map", known)
         options = {"tensors": tensors, "known": known}
         return (yield from _curvature_map.steps(problem, None, plane, window, points, **options))
 
@@ -161,10 +161,23 @@ def _surface(
     known: LossSurface | None = None,
 ) -> Steps[LossSurface]:
     """Tell what it will take, then evaluate."""
-    cost = surface_cost(problem, plane, points, window, metrics=True)
-    check_memory(cost.bytes, plane.tensors()[0].device, f"a surface of {cost.text}")
-    yield Progress(0.0 if known is None else float(np.mean(known.known)), None, cost)
+    cost = surface_cost.steps(problem, plane, points, window, metrics=True)
+    yield from _told(cost, plane, "a surface", known)
     return (yield from on_grid(problem, plane, window, points, metrics=True, known=known))
+
+
+def _told(
+    rehearsal: Steps[Cost], plane: Plane, what: str, known: LossSurface | CurvatureMap | None
+) -> Steps[None]:
+    """Find out what the work will take, and tell it.
+
+    Raises:
+        ValueError: it does not fit into memory.
+    """
+    there = 0.0 if known is None else float(np.mean(known.known))
+    cost = yield from part_of(rehearsal, there, 0.0)
+    check_memory(cost.bytes, plane.tensors()[0].device, f"{what} of {cost.text}")
+    yield Progress(there, None, cost)
 
 
 def _plane(
@@ -239,35 +252,15 @@ def _paths(session: Session, step: int) -> torch.Tensor:
 
 def _surface_record(found: LossSurface) -> Measurement:
     """What of a surface goes on record: the grid and the plane it stands on."""
-    plane = found.plane
-    arrays = {
-        "x": found.x,
-        "y": found.y,
-        "loss": found.loss,
-        "center": plane.center,
-        "d1": plane.d1,
-        "d2": plane.d2,
-    }
-    if plane.explained is not None:
-        arrays["explained"] = plane.explained
+    arrays = {"x": found.x, "y": found.y, "loss": found.loss, **found.plane.arrays}
     arrays |= {f"metric_{name}": values for name, values in found.metrics.items()}
-    info = {"kind": plane.kind, "text": plane.text, "evaluations": found.evaluations}
+    info = {**found.plane.info, "evaluations": found.evaluations}
     return Measurement(to_numpy(arrays), info)
 
 
 def _map_record(found: CurvatureMap) -> Measurement:
     """What of a curvature map goes on record: both ends of the spectra, and the plane."""
-    plane = found.plane
-    arrays = {
-        "x": found.x,
-        "y": found.y,
-        "largest": found.largest,
-        "smallest": found.smallest,
-        "residual": found.error,
-        "center": plane.center,
-        "d1": plane.d1,
-        "d2": plane.d2,
-    }
-    told = {"kind": plane.kind, "text": plane.text, "tensors": found.tensors}
-    info = {**told, "exact": found.exact, "products": found.products}
-    return Measurement(to_numpy(arrays), info)
+    values = {"largest": found.largest, "smallest": found.smallest, "residual": found.error}
+    arrays = {"x": found.x, "y": found.y, **values, **found.plane.arrays}
+    told = {"tensors": found.tensors, "exact": found.exact, "products": found.products}
+    return Measurement(to_numpy(arrays), {**found.plane.info, **told})

@@ -21,7 +21,7 @@ def test_all_steps_tridiagonalise_the_matrix_and_keep_the_basis_orthogonal():
     matrix = symmetric(np.logspace(-6, 3, DIM))
     start = torch.randn(3, DIM, generator=DRAWS, dtype=torch.float64)
     last = run(matrix, start, DIM)
-    for basis, diagonal, off in zip(*last, strict=True):
+    for basis, diagonal, off in zip(last.basis, *last[1:], strict=True):
         assert (basis @ basis.T - torch.eye(DIM)).abs().max() < 1e-12
         small = torch.diag(diagonal) + torch.diag(off[:-1], 1) + torch.diag(off[:-1], -1)
         torch.testing.assert_close(basis @ matrix @ basis.T, small, rtol=0, atol=1e-10)

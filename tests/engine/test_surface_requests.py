@@ -93,7 +93,10 @@ def test_what_a_surface_takes_is_told_before_and_time_that_is_left_along_the_way
     told = []
     while made.jobs:
         made.jobs.work(0)
-        told.append((job.done, job.cost, job.left))
+        if job.cost is None:  # finding it out takes a few slices of its own
+            assert job.done == 0
+        else:
+            told.append((job.done, job.cost, job.left))
     done, cost, left = told[0]
     assert done == 0
     assert (cost.count, cost.unit) == (441, "values")

@@ -1,11 +1,12 @@
 """What an analysis will take, before it is begun: how many evaluations, seconds and bytes.
 
-A forecast is a rehearsal: the first pieces of the real work are done, timed and watched, and what
-they take is multiplied. It costs about a hundredth of the analysis. Memory is what torch allocates
-on top of what is there; seconds are those of this machine as busy as it is now. Times never enter a
-result.
+A forecast is a rehearsal: the first pieces of the real work are done, watched and timed, and what
+they take is multiplied. It costs about a hundredth of the analysis, and goes in slices as the
+analysis itself does. Memory is what torch allocates on top of what is there; seconds are those of
+this machine as busy as it is now. Times never enter a result.
 """
 
+import contextlib
 import math
 import statistics
 import time
@@ -14,21 +15,24 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lab.engine.analysis.base import Steps, as_point, check_count
-from lab.engine.analysis.curvature import DENSE_DIM, top_eigenvalues
+from lab.engine.analysis.base import Progress, Steps, analysis, as_point, check_count
+from lab.engine.analysis.curvature import COLUMNS, DENSE_DIM, top_eigenvalues
 from lab.engine.analysis.curvature_map import curvature_map
 from lab.engine.analysis.density import spectral_density
 from lab.engine.analysis.grid import COARSE, Range, grid_axes
+from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.analysis.plane import Plane
-from lab.engine.analysis.sampling import points_in_block, vectors_in_block
+from lab.engine.analysis.sampling import points_in_block, values_at, vectors_in_block
 from lab.engine.device import bytes_text, check_memory
+from lab.engine.duration import duration
 from lab.engine.lanczos import ROOM
 from lab.engine.memory import PeakMemory
 from lab.engine.problem import Problem
 
 _WARM = 12  # products of a point of a curvature map, with a warm start
-_TAIL = 20  # products of a search for eigenvalues beyond two for each
-_SLICES = 3  # of an analysis that are rehearsed
+_ENOUGH = 0.01  # seconds of work that say how long the whole will take
+_SEMIDEFINITE = ("ggn", "fisher", "ntk")  # few of their eigenvalues are far from zero
+_DENSE = 26  # matrices of single precision at the peak of a dense eigenproblem
 
 
 class Cost(NamedTuple):
@@ -49,11 +53,11 @@ class Cost(NamedTuple):
     @property
     def text(self) -> str:
         """The forecast in words, as in '2,601 values · about 1.2 s · 4.1 MB'."""
-        return (
-            f"{self.count:,} {self.unit} · about {_time(self.seconds)} · {bytes_text(self.bytes)}"
-        )
+        takes = f"about {duration(self.seconds)} · {bytes_text(self.bytes)}"
+        return f"{self.count:,} {self.unit} · {takes}"
 
 
+@analysis
 def surface_cost(
     problem: Problem,
     plane: Plane,
@@ -61,7 +65,7 @@ def surface_cost(
     span: float | tuple[Range, Range] = 1.0,
     *,
     metrics: bool = False,
-) -> Cost:
+) -> Steps[Cost]:
     """What a surface on a plane will take, from one block of its points.
 
     Args:
@@ -87,16 +91,22 @@ def surface_cost(
         return evaluate(center, d1, d2, a[:first], b[:first])
 
     names = len(work(1)[1]) if metrics else 0  # the first time, tables and caches are made
-    one = _peak(work, 1)
-    check_memory(block * one, center.device, f"{block} points side by side")
-    begin = time.perf_counter()
-    work(block)
-    seconds = (time.perf_counter() - begin) * count / block
+    size = _peak(work, 1)
+    check_memory(block * size, center.device, f"{block} points side by side")
+    yield Progress(0.0)
+    begin, done, spent = time.perf_counter(), 0, 0.0
+    while spent < _ENOUGH:
+        work(block)
+        done, spent = done + block, time.perf_counter() - begin
+    if block > 1:
+        yield Progress(0.5)
+        size = _peak(work, block)
     # Three copies (at work, shown, and shown before it) of values and what is known; the order.
     grid = count * (3 * (center.element_size() * (1 + names) + 1) + 24 + 2 * center.element_size())
-    return Cost(count, "values", seconds, _peak(work, block) + grid)
+    return Cost(count, "values", spent / done * count, size + grid)
 
 
+@analysis
 def curvature_map_cost(
     problem: Problem,
     plane: Plane,
@@ -104,7 +114,7 @@ def curvature_map_cost(
     span: float | tuple[Range, Range] = 1.0,
     *,
     tensors: str = "all",
-) -> Cost:
+) -> Steps[Cost]:
     """What a curvature map will take, from the search at its first point.
 
     Args:
@@ -120,22 +130,23 @@ def curvature_map_cost(
     center = plane.tensors()[0]
     x, y = grid_axes(span, points, center)
     count = len(x) * len(y)
-    steps = curvature_map.steps(problem, None, plane, span, points, tensors=tensors)
-    first, seconds, size = _rehearsed(steps)
+    work = curvature_map.steps(problem, None, plane, span, points, tensors=tensors)
+    seen = yield from _rehearsed(problem, center, work)
     if problem.dim <= DENSE_DIM:
         block = max(1, min(count, points_in_block(problem, center) // problem.dim))
-        blocks, each, slices = math.ceil(count / block), problem.dim, 1
+        each, size, seconds = problem.dim, seen.peak, seen.first
     else:
         block = vectors_in_block(problem, center, count)
-        blocks, each, slices = math.ceil(count / block), _WARM, _WARM
-        starts = (
-            count * problem.dim * center.element_size()
-        )  # a vector of each point, from the first
-        size = starts + (size - starts) * block // min(block, COARSE**2)
-    return Cost(count * each, "products", blocks * (first + (slices - 1) * seconds), size)
+        starts = count * problem.dim * center.element_size()  # a vector of each point
+        size = starts + (seen.peak - starts) * block // min(block, COARSE**2)
+        each, seconds = _WARM, seen.first + (_WARM - 1) * seen.later
+    return Cost(count * each, "products", math.ceil(count / block) * seconds, size)
 
 
-def eigenvalues_cost(problem: Problem, theta: Any, k: int = 10, operator: str = "hessian") -> Cost:
+@analysis
+def eigenvalues_cost(
+    problem: Problem, theta: Any, k: int = 10, operator: str = "hessian", layers: Any = None
+) -> Steps[Cost]:
     """What `top_eigenvalues` will take from a cold start, from its first products.
 
     Args:
@@ -143,25 +154,39 @@ def eigenvalues_cost(problem: Problem, theta: Any, k: int = 10, operator: str = 
         theta: (dim,).
         k: as for `top_eigenvalues`.
         operator: as for `top_eigenvalues`.
+        layers: as for `top_eigenvalues`.
 
     Raises:
         ValueError: as for `top_eigenvalues`.
     """
     point, k = as_point(problem, theta), check_count("k", k)
-    products = min(problem.dim, 2 * k + _TAIL)
-    first, seconds, size = _rehearsed(top_eigenvalues.steps(problem, point, k, operator))
-    rows = _rows(products) - _rows(_SLICES) + 2 * k
-    size += max(0, rows) * problem.dim * point.element_size()
-    return Cost(products, "products", first + (products - 1) * seconds, size)
+    size = matrix_of(problem, point, operator, None, layers).size
+    search = top_eigenvalues.steps(problem, point, k, operator, layers=layers)
+    seen = yield from _rehearsed(problem, point, search)
+    k, number = min(k, size), point.element_size()
+    if size <= max(DENSE_DIM, 3 * k):
+        seconds = seen.first + (math.ceil(size / COLUMNS) - 1) * seen.later
+        matrix = size**2 * number  # its columns gather beside the products
+        return Cost(size, "products", seconds, max(seen.peak + matrix, _DENSE * matrix))
+    products = 3 * k // 2 + 8 if operator in _SEMIDEFINITE else 2 * k + 20  # of many searches
+    products = min(size, products)
+    rows = (_rows(products, size) - min(size, ROOM)) * size * number
+    vectors = 3 * k * size * number  # at the end, when no product needs room any more
+    seconds = seen.first + (products - 1) * seen.later
+    return Cost(products, "products", seconds, rows + max(seen.peak, seen.held + vectors))
 
 
+@analysis
 def density_cost(
     problem: Problem,
     theta: Any,
     probes: int = 10,
     steps: int = 100,
     deflate: int = 0,
-) -> Cost:
+    operator: str = "hessian",
+    layers: Any = None,
+    points: int = 1001,
+) -> Steps[Cost]:
     """What `spectral_density` will take, from the first steps of its random vectors.
 
     Args:
@@ -170,45 +195,65 @@ def density_cost(
         probes: as for `spectral_density`.
         steps: as for `spectral_density`.
         deflate: as for `spectral_density`.
+        operator: as for `spectral_density`.
+        layers: as for `spectral_density`.
+        points: as for `spectral_density`.
 
     Raises:
         ValueError: as for `spectral_density`.
     """
     point = as_point(problem, theta)
-    probes, steps = check_count("probes", probes), check_count("steps", steps)
-    deflate, steps = check_count("deflate", deflate, 0), min(steps, problem.dim)
-    group = vectors_in_block(problem, point, probes)
-    few = min(_SLICES, steps)
-    trial = spectral_density.steps(problem, point, probes, few, deflate=0)
-    first, seconds, size = _rehearsed(trial)
-    item = problem.dim * point.element_size()
-    size += ((_rows(steps) - few) * group + deflate) * item
-    spent = math.ceil(probes / group) * (first + (steps - 1) * seconds)
-    count = probes * steps
-    if deflate:
-        outliers = eigenvalues_cost(problem, point, deflate)
-        size, count = max(size, outliers.bytes), count + outliers.count
-        spent += outliers.seconds
-    return Cost(count, "products", spent, size)
+    size = matrix_of(problem, point, operator, None, layers).size
+    probes, steps = check_count("probes", probes), min(check_count("steps", steps), size)
+    deflate, points = check_count("deflate", deflate, 0), check_count("points", points, 2)
+    options = {"operator": operator, "layers": layers}
+    trial = spectral_density.steps(problem, point, probes, steps, deflate=0, **options)
+    seen = yield from _rehearsed(problem, point, trial)
+    group, number = vectors_in_block(problem, point, probes), point.element_size()
+    rows = (group * (steps - min(steps, ROOM)) + deflate) * size * number
+    smooth = 3 * 8 * points * max(steps, deflate)  # distances of a grid from nodes
+    seconds = math.ceil(probes / group) * (seen.first + (steps - 1) * seen.later)
+    cost = Cost(probes * steps, "products", seconds, rows + max(seen.peak, seen.held + smooth))
+    if not deflate:
+        return cost
+    top = yield from eigenvalues_cost.steps(problem, point, deflate, **options)
+    count, seconds = top.count + cost.count, top.seconds + cost.seconds
+    return Cost(count, "products", seconds, max(top.bytes, cost.bytes))
 
 
-def _rehearsed(steps: Steps) -> tuple[float, float, int]:
-    """Do the first slices of an analysis.
+class _Rehearsal(NamedTuple):
+    """What the first slices of an analysis took.
 
-    Returns:
-        Seconds of the first slice, which makes the graph, and of a later one; bytes at the peak.
+    Attributes:
+        first: seconds of the first one, which makes the graph.
+        later: seconds of a later one.
+        peak: bytes at the peak.
+        held: bytes of what stays from slice to slice.
     """
-    times = []
-    with PeakMemory() as memory:
-        try:
-            for _ in range(_SLICES):
-                begin = time.perf_counter()
-                next(steps)
-                times.append(time.perf_counter() - begin)
-        except StopIteration:
-            times.append(time.perf_counter() - begin)
-        steps.close()
-    return times[0], statistics.median(times[1:] or times), memory.peak
+
+    first: float
+    later: float
+    peak: int
+    held: int
+
+
+def _rehearsed(problem: Problem, point: torch.Tensor, steps: Steps) -> Steps[_Rehearsal]:
+    """Do the first slices of an analysis: two are watched, others timed alone."""
+    values_at(problem, point[None])  # the first time, tables and caches are made
+    yield Progress(0.0)
+    memory, watched, alone, there = PeakMemory(), [], [], True
+    while there and sum(alone) < _ENOUGH:
+        watching = len(watched) < 2
+        begin = time.perf_counter()
+        with memory if watching else contextlib.nullcontext():
+            there = next(steps, None) is not None
+        (watched if watching else alone).append(time.perf_counter() - begin)
+        yield Progress(0.5)
+    held = memory.live
+    steps.close()
+    first, later = watched[0], statistics.fmean(alone or watched)
+    slower = max(1.0, watched[-1] / later)  # by being watched
+    return _Rehearsal(first / slower, later, memory.peak, held)
 
 
 def _peak(work: Callable[[int], Any], count: int) -> int:
@@ -218,20 +263,6 @@ def _peak(work: Callable[[int], Any], count: int) -> int:
     return memory.peak
 
 
-def _rows(steps: int) -> int:
-    """Rows of a Lanczos basis at the moment when there are most: it grows by being copied."""
-    room = most = min(steps, ROOM)
-    while room < steps:
-        more = min(2 * room, steps)
-        room, most = more, room + more
-    return most
-
-
-def _time(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 1:
-        return f"{max(1, round(1000 * seconds))} ms"
-    if seconds < 100:
-        return f"{seconds:.2g} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.2g} h"
+def _rows(steps: int, most: int) -> int:
+    """Rows that a Lanczos basis has room for after so many steps, of at most so many."""
+    return min(most, math.ceil(steps / ROOM) * ROOM)

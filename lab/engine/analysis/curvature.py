@@ -23,7 +23,7 @@ from lab.engine.problem import Problem
 from lab.engine.userarrays import as_tensor
 
 DENSE_DIM = 64  # up to here the whole matrix costs less than a search
-_COLUMNS = 64  # columns of a whole matrix between two looks at the clock
+COLUMNS = 64  # columns of a whole matrix between two looks at the clock
 
 
 @analysis
@@ -43,7 +43,7 @@ def hessian(problem: Problem, theta: Any, batch: Any = None) -> Steps[torch.Tens
     """
     point = as_point(problem, theta)
     found, dim = matrix_of(problem, point, batch=batch), problem.dim
-    width = vectors_in_block(problem, point, _COLUMNS)
+    width = vectors_in_block(problem, point, COLUMNS)
     needed = 3 * dim * dim * point.element_size()
     needed += problem.product_forecast(width, point.dtype, samples_of(batch))
     check_memory(needed, point.device, f"a Hessian of {dim} x {dim}")
@@ -123,9 +123,9 @@ def check_smooth(problem: Problem) -> None:
 def _dense(found: Operator, like: torch.Tensor) -> Steps[torch.Tensor]:
     """The whole symmetric matrix (size, size), a block of columns at a time."""
     columns = []
-    for rows in torch.eye(found.size, dtype=like.dtype, device=like.device).split(_COLUMNS):
+    for rows in torch.eye(found.size, dtype=like.dtype, device=like.device).split(COLUMNS):
         columns.append(found.product(rows))
-        yield Progress(min(1.0, len(columns) * _COLUMNS / found.size))
+        yield Progress(min(1.0, len(columns) * COLUMNS / found.size))
     matrix = torch.cat(columns)
     return (matrix + matrix.T) / 2
 

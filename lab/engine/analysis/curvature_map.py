@@ -251,7 +251,7 @@ class _Map:
             ends = count == most or (count >= min(LEAST_PRODUCTS, most) and settled.all())
             rounding = 10 * torch.finfo(theta.dtype).eps * scale
             found = [torch.as_tensor(part) for part in (low, high, np.maximum(error, rounding))]
-            vectors = (torch.as_tensor(shapes).to(theta)[:, None] @ growing.basis)[:, 0]
+            vectors = growing.combined(torch.as_tensor(shapes).to(theta)[:, None])[:, 0]
             yield count / most, (*found, vectors.nan_to_num(0.0) if ends else vectors)
             if ends:
                 break

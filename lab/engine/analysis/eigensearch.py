@@ -10,11 +10,10 @@ from lab.engine.analysis.directions import random_direction
 from lab.engine.analysis.operators import Operator
 from lab.engine.analysis.ritz import Criterion
 from lab.engine.device import check_memory
-from lab.engine.lanczos import Tridiagonal, lanczos
+from lab.engine.lanczos import ROOM, Tridiagonal, lanczos
 
 _RANDOM_PART = 0.2  # of the first vector, beside given ones
 _LEAST = 0.0125  # parts of a standard deviation that a normal number exceeds 99 times of 100
-_ROOM = 32  # vectors that a search is sure to need room for
 
 
 @dataclass(frozen=True)
@@ -152,13 +151,15 @@ class _Spaces:
     def result(self, products: int, name: str, guarded: bool) -> Eigenvalues:
         """The first k, with their vectors, once the last space is done."""
         first = self._wanted.first(self.values)
-        basis = [space.basis[0] for space in self.done]
-        widths = np.cumsum([0, *(len(rows) for rows in basis)])
-        vectors = basis[0].new_zeros(len(first), basis[0].shape[1])
-        for rows, shapes, low in zip(basis, self._shapes, widths[:-1], strict=True):
-            inside = (first >= low) & (first < low + len(rows))
-            picked = torch.as_tensor(shapes[:, first[inside] - low].T).to(rows)
-            vectors[torch.as_tensor(inside)] = picked @ rows
+        blocks, widths = self.done[0].blocks, [shapes.shape[1] for shapes in self._shapes]
+        vectors = blocks[0].new_zeros(len(first), blocks[0].shape[2])
+        lows = np.cumsum([0, *widths])
+        for space, shapes, low, width in zip(
+            self.done, self._shapes, lows[:-1], widths, strict=True
+        ):
+            inside = (first >= low) & (first < low + width)
+            picked = torch.as_tensor(shapes[:, first[inside] - low].T).to(vectors)
+            vectors[torch.as_tensor(inside)] = space.combined(picked[None])[0]
         residuals = np.maximum(self.residuals, self._wanted.floor(self.values))[first]
         settled = self._wanted.settled(self.values, self.residuals)
         return Eigenvalues(
@@ -173,9 +174,9 @@ class _Spaces:
 
 def _check_room(used: int, limit: int, like: torch.Tensor, size: int) -> None:
     """Refuse to go on where the vectors will not fit; asked whenever more room is taken."""
-    if used == 1 or (used >= _ROOM and used & (used - 1) == 0):
-        room = min(limit, max(_ROOM, 2 * used))
-        check_memory(3 * room * size * like.element_size() // 2, like.device, f"{room} vectors")
+    if used % ROOM == 1:
+        room = min(limit - used + 1, ROOM)
+        check_memory(room * size * like.element_size(), like.device, f"room for {room} vectors")
 
 
 def _solve(block: Tridiagonal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -79,6 +79,7 @@ def gauss_rules(
         for state in lanczos(found.product, torch.stack(draws), steps, against):
             yield Progress((first + count * state.diagonal.shape[1] / steps) / probes)
         parts.append(_gauss(state.diagonal, state.off_diagonal))
+        del state  # its basis, before there is another one
     nodes, weights = (torch.cat(part) for part in zip(*parts, strict=True))
     return Rules(nodes, weights)
 

@@ -101,17 +101,17 @@ class HessianSpectrum(Probe):
         carry = {f"vectors {run}": vectors for vectors in found.carry.values()}
         return Measurement(arrays, info, carry)
 
-    def forecast(self, problem: Problem, sight: Sight) -> Cost | None:
-        """Products, seconds and bytes of the Hessian's spectrum on all data, from the first few.
-
-        Other matrices and few parameters are not rehearsed.
-        """
-        if self.operator != "hessian" or self.layer or problem.dim <= max(self.exact, FEW):
-            return None
+    def forecast(self, problem: Problem, sight: Sight) -> Steps[Cost] | None:
+        """Products, seconds and bytes of the spectrum on all data; None for few parameters."""
         theta = sight.theta[sight.alive[0]]
+        matrix = {"operator": self.operator, "layers": self.layers}
+        size = matrix_of(problem, theta, self.operator, None, self.layers).size
+        if size <= max(self.exact, FEW):
+            return None
         if not self.probes:
-            return eigenvalues_cost(problem, theta, self.k)
-        return density_cost(problem, theta, self.probes, self.steps, min(self.k, problem.dim - 1))
+            return eigenvalues_cost.steps(problem, theta, self.k, **matrix)
+        deflate = min(self.k, size - 1)
+        return density_cost.steps(problem, theta, self.probes, self.steps, deflate, **matrix)
 
     def _whole(
         self, problem: Problem, theta: torch.Tensor, seed: int, start: Any

@@ -4,6 +4,7 @@ import torch
 
 import lab
 from lab import analysis
+from lab.engine.analysis.base import finish
 from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.probes import HessianSpectrum
 
@@ -166,9 +167,11 @@ def test_a_spectrum_of_many_parameters_is_forecast(see):
     problem = lab.problem("moons_mlp", samples=60)
     theta = problem.start([torch.Generator().manual_seed(0)])
     sight = see(theta.numpy())
-    found = HessianSpectrum(k=5, probes=2, steps=10).forecast(problem, sight)
+    found = finish(HessianSpectrum(k=5, probes=2, steps=10).forecast(problem, sight))
     assert found.unit == "products"
     assert found.count > 2 * 10
     assert found.bytes > 0
     assert HessianSpectrum(exact=2000).forecast(problem, sight) is None
-    assert HessianSpectrum(operator="ggn").forecast(problem, sight) is None
+    assert HessianSpectrum(layer="0.weight").forecast(problem, sight) is None
+    few = finish(HessianSpectrum(operator="ggn", probes=0).forecast(problem, sight))
+    assert few.count < found.count
