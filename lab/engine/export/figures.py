@@ -12,6 +12,7 @@ from lab.engine.export.files import file_names
 from lab.engine.export.ground import Ground
 from lab.engine.export.inside import inside
 from lab.engine.export.landscape import landscape
+from lab.engine.export.layer_spectra import layer_spectra
 from lab.engine.export.series import series, tracked
 from lab.engine.export.slices import slices
 from lab.engine.export.spectrum import kinds, spectrum
@@ -27,6 +28,7 @@ PANELS = (
     "gradient",
     "evaluation",
     "spectrum",
+    "layer_spectra",
     "stability",
     "roughness",
     "slices",
@@ -80,6 +82,8 @@ def drawings(
                 yield Drawing(name.removesuffix("-hessian"), figure)
         if any(is_of_hessian(result) for result in recording.probe("hessian_spectrum")):
             yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
+    if "layer_spectra" in panels and "layer_spectra" in there:
+        yield Drawing("layer_spectra", layer_spectra(recording, step, style, lanes))
     if "stability" in panels and "stability" in there:
         yield Drawing("stability", stability(recording, step, style, lanes))
         for lane, key in file_names(lanes).items():

@@ -10,6 +10,7 @@ from lab.engine.probes.expressivity import FunctionalDimensionProbe, ModelComple
 from lab.engine.probes.function_distance import FunctionDistanceProbe
 from lab.engine.probes.gradient_alignment import GradientAlignmentProbe
 from lab.engine.probes.inside import InsideStep
+from lab.engine.probes.layer_spectra import LayerSpectraProbe
 from lab.engine.probes.lazy_rich import LazyRichProbe
 from lab.engine.probes.roughness import RoughnessIndex
 from lab.engine.probes.sharpness import SharpnessProbe
@@ -29,6 +30,7 @@ __all__ = [
     "GradientAlignmentProbe",
     "HessianSpectrum",
     "InsideStep",
+    "LayerSpectraProbe",
     "LazyRichProbe",
     "Measurement",
     "ModelComplexityProbe",
