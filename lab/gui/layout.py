@@ -27,7 +27,7 @@ PATHS = ("connectivity", "barriers", "inside", "sweep")
 USUAL = Rows(
     ("loss", "spectrum", "roughness", "connectivity"),
     (
-        ("spectrum", "stability"),
+        ("spectrum", "layer_spectra", "stability"),
         ("loss", "series"),
         ("roughness", "slices", "topology"),
         PATHS,
@@ -38,7 +38,7 @@ USUAL = Rows(
 LOW = Rows(
     ("loss", "spectrum", "connectivity"),
     (
-        ("spectrum", "stability", "roughness"),
+        ("spectrum", "layer_spectra", "stability", "roughness"),
         ("loss", "series", "slices", "topology"),
         PATHS,
         BELOW,

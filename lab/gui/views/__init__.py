@@ -6,6 +6,7 @@ from lab.gui.views.critical import Critical
 from lab.gui.views.curves import Curves
 from lab.gui.views.inside import InsideStep
 from lab.gui.views.landscape import Landscape
+from lab.gui.views.layer_spectra import LayerSpectra
 from lab.gui.views.numbers import Numbers
 from lab.gui.views.race import Race
 from lab.gui.views.roughness import Roughness
@@ -20,6 +21,7 @@ VIEWS = (
     Landscape,
     Curves,
     Spectrum,
+    LayerSpectra,
     Stability,
     Roughness,
     Slices,

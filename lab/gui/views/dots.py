@@ -1,4 +1,4 @@
-"""Discs of some pixels on a plot, as one item that is cheap to change."""
+"""Discs or triangles of some pixels on a plot, as one item that is cheap to change."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from lab.gui.views.strokes import FAR, to_pixels
 
 
 class Dots(pg.UIGraphicsItem):
-    """Discs, each with its own colour.
+    """Discs, or triangles with a corner below, each with its own colour.
 
     Attributes:
         spots: x, y and colour of each.
@@ -22,13 +22,21 @@ class Dots(pg.UIGraphicsItem):
         """Begin without any."""
         super().__init__()
         self.spots: Sequence[tuple[float, float, str]] = ()
-        self._size = 7
+        self._size, self._down = 7, False
 
-    def set_spots(self, spots: Sequence[tuple[float, float, str]], size: int) -> None:
-        """Draw these discs, all of one diameter in pixels; not those that are not finite."""
+    def set_spots(
+        self, spots: Sequence[tuple[float, float, str]], size: int, *, down: bool = False
+    ) -> None:
+        """Draw these, all of one size in pixels; not those that are not finite.
+
+        Args:
+            spots: x, y and colour of each.
+            size: from side to side.
+            down: whether they are triangles.
+        """
         known = np.isfinite([spot[:2] for spot in spots]).all(axis=-1).tolist() if spots else []
         self.spots = [spot for spot, kept in zip(spots, known, strict=True) if kept]
-        self._size = size
+        self._size, self._down = size, down
         self.update()
 
     def paint(
@@ -46,5 +54,9 @@ class Dots(pg.UIGraphicsItem):
         for (x, y), (_, _, colour) in zip(points.tolist(), self.spots, strict=True):
             if max(abs(x), abs(y)) < FAR:
                 painter.setBrush(QColor(colour))
-                painter.drawEllipse(QPointF(x, y), radius, radius)
+                if self._down:
+                    corners = ((-radius, -0.8 * radius), (radius, -0.8 * radius), (0.0, radius))
+                    painter.drawPolygon([QPointF(x + u, y + v) for u, v in corners])
+                else:
+                    painter.drawEllipse(QPointF(x, y), radius, radius)
         painter.restore()

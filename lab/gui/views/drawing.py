@@ -93,9 +93,16 @@ class Drawing:
         item.set_colour(colour, opacity)
         item.set_data(x, low, high)
 
-    def dots(self, key: Any, spots: list[tuple[float, float, str]], size: int = 7) -> None:
-        """Discs, each with its x, y and colour."""
-        self._item("dots", key, Dots).set_spots(spots, size)
+    def dots(
+        self,
+        key: Any,
+        spots: list[tuple[float, float, str]],
+        size: int = 7,
+        *,
+        down: bool = False,
+    ) -> None:
+        """Discs, each with its x, y and colour; triangles with a corner below where `down`."""
+        self._item("dots", key, Dots).set_spots(spots, size, down=down)
 
     def arrow(self, key: Any, x: float, y: float, colour: str, *, up: bool) -> None:
         """The head of an upright arrow, its tip at a point."""

@@ -35,7 +35,7 @@ class Spectrum(LaneProbing):
     """
 
     name = "spectrum"
-    title = "Hessian spectrum"
+    title = "Spectrum"
     export_name = "spectrum"
     every = 8
     probe = "hessian_spectrum"
