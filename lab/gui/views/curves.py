@@ -15,6 +15,7 @@ from lab.gui.state import ViewState
 from lab.gui.views.bands import Band
 from lab.gui.views.base import View
 from lab.gui.views.lane_curve import FLOOR, TAIL, LaneCurve
+from lab.gui.views.legend_place import LegendPlace
 from lab.gui.views.one_run import OneRun
 from lab.gui.views.plot import Plot, reach
 from lab.gui.views.polylines import Polyline, Polylines
@@ -52,7 +53,8 @@ class Curves(View):
         self._half = 0  # of many lanes, those that are looked at next
         self._bands: list[Band] = []
         self._banded: list[Curve | None] = []  # what each band was made of
-        self._named: tuple = (None,)  # what the legend was made of
+        self._names: list[tuple[str, str]] = []  # of the curves, with their colours
+        self._legend = LegendPlace(self._plot)
         self._kept: dict[str, LaneCurve] = {}
         self._run: LaneCurve | None = None  # the selected one of several
         self._run_of: tuple = ()
@@ -92,7 +94,8 @@ class Curves(View):
         ]
         self._lines.set_curves([*lines, *self._chosen_run()])
         self._draw_bands(colours)
-        self._name_lanes(lanes, colours)
+        titles = [self._title(name) for _, name in lanes]
+        self._names = list(zip(colours, titles, strict=True))
         self._plot.set_cursor(self._cursor_x())
         self._fit()
 
@@ -163,14 +166,6 @@ class Curves(View):
                 self._banded[place] = None
                 self._bands[place].clear()
 
-    def _name_lanes(self, lanes: list[tuple[int, str]], colours: list[str]) -> None:
-        """The legend, if anything in it may be new."""
-        named = (self.recording.experiment, lanes, colours)
-        if named[0] is not self._named[0] or named[1:] != self._named[1:]:
-            self._named = named
-            titles = [self._title(name) for _, name in lanes]
-            self._plot.set_legend(list(zip(colours, titles, strict=True)))
-
     def _title(self, name: str) -> str:
         return self.recording.records[name].spec.title
 
@@ -190,12 +185,13 @@ class Curves(View):
         """Let the ranges go where they hold all curves, and bands as far as they are near."""
         curves = [c for c in self._drawn_curves.values() if np.isfinite(c.middle).any()]
         if not curves:
+            self._plot.set_legend(self._names)
             return
         frame = self.bridge.frame
         right = reach(frame.head, frame.target)
         if AXES[self._axis]:
             right = max(float(c.steps[-1]) for c in curves)
-        lows, middles, highs = (np.concatenate([c[i] for c in curves]) for i in (1, 2, 3))
+        steps, lows, middles, highs = (np.concatenate(parts) for parts in zip(*curves, strict=True))
         low, high = float(np.nanmin(middles)), float(np.nanmax(middles))
         if self._log:
             begin = max(float(c.middle[np.isfinite(c.middle).argmax()]) for c in curves)
@@ -207,7 +203,9 @@ class Curves(View):
         low = max(near[0], float(np.nanmin(lows[lows > FLOOR], initial=low)))
         high = min(near[1], float(np.nanmax(highs, initial=high)))
         room = 0.06 * (high - low) or 0.5
-        self._plot.aim((0, right or 1.0), (low - room, high + room), at_once=self._changed)
+        span = (0, right or 1.0), (low - room, high + room)
+        span = span[0], self._legend.name(self._names, steps, middles, span)
+        self._plot.aim(*span, at_once=self._changed)
         self._changed = False
 
     @Slot(float, float)

@@ -211,21 +211,32 @@ class Plot(pg.PlotWidget):
         self._note.setVisible(bool(text))
         self._place_words()
 
-    def set_legend(self, entries: Sequence[tuple[str, str]], corner: str = "top right") -> None:
+    def set_legend(
+        self, entries: Sequence[tuple[str, str]], corner: str = "top right", *, columns: int = 1
+    ) -> tuple[int, int]:
         """Name what is drawn.
 
         Args:
             entries: a colour and a word each.
             corner: where, as "top right", "bottom left" and so on.
+            columns: in how many they stand.
+
+        Returns:
+            Its width and height in pixels.
         """
-        lines = [f'<span style="color:{colour}">━</span>&nbsp; {word}' for colour, word in entries]
-        text = "<br>".join(lines)
+        words = [f'<span style="color:{colour}">━</span>&nbsp; {word}' for colour, word in entries]
+        text = "<br>".join(words)
+        if columns > 1:
+            cells = [f"<td>{word}&nbsp; &nbsp;</td>" for word in words]
+            rows = ("".join(cells[i : i + columns]) for i in range(0, len(cells), columns))
+            text = f'<table cellspacing="0"><tr>{"</tr><tr>".join(rows)}</tr></table>'
         if text != self._legend.text() or corner != self._corner:
             self._corner = corner
             self._legend.setText(text)
             self._legend.setVisible(bool(text))
             self._legend.adjustSize()
             self._place_words()
+        return self._legend.width(), self._legend.height()
 
     def set_reading(self, text: str) -> None:
         """Show numbers at the mouse, as rich text; nothing where text is empty."""

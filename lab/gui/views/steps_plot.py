@@ -8,14 +8,13 @@ import numpy as np
 from PySide6.QtCore import Slot
 
 from lab.gui.views.drawing import Drawing
-from lab.gui.views.legend_place import free_corner
-from lab.gui.views.plot import BOTTOM_HEIGHT, LEFT_WIDTH, Plot
+from lab.gui.views.legend_place import LegendPlace
+from lab.gui.views.plot import Plot
 from lab.gui.views.track import Track, in_decades, thinned, told
 from lab.gui.views.words import table
 from lab.palette import mixed
 
 ACROSS = 200  # places along the time axis at which a legend looks for lines
-AROUND = 12  # pixels around a legend
 BROAD = 120  # up to so many points a line is broad; antialiased strokes of long ones are slow
 
 
@@ -35,6 +34,7 @@ class StepsPlot(Plot):
         """
         super().__init__("step", y_title, log_y=log)
         self._drawing, self._heads, self._words = Drawing(self), Drawing(self), Drawing(self)
+        self._legend_place = LegendPlace(self)
         self.log = log
         self.unit = ""  # of all values, for who points at them
         self._tracks: list[Track] = []  # as measured
@@ -106,22 +106,15 @@ class StepsPlot(Plot):
         """Name the lanes where that hides no line; the y axis, with the room that it takes."""
         entries = [(track.colour, track.title) for track in reversed(self._tracks)]
         entries = entries if named and len(entries) > 1 else []
-        self.set_legend(entries, self._corner)
-        if not entries:
-            return span
-        low, high = span
         across = np.linspace(0, end, ACROSS)
         lines = [
             np.interp(across, track.steps, line, left=np.nan, right=np.nan)
             for track in self._placed
-            if len(track.steps)
             for line in (track.main, *track.others)
+            if entries and len(track.steps)
         ]
-        width = (self._legend.width() + AROUND) / max(1, self.width() - LEFT_WIDTH)
-        height = (self._legend.height() + AROUND) / max(1, self.height() - BOTTOM_HEIGHT)
-        corner, top = free_corner((np.array(lines) - low) / (high - low), width, height)
-        self.set_legend(entries, corner)
-        return low, low + top * (high - low)
+        x = np.tile(across, len(lines))
+        return self._legend_place.name(entries, x, np.ravel(lines), ((0, end), span))
 
     def _draw_track(self, drawing: Drawing, key: int, track: Track, top: float = np.inf) -> None:
         """Draw a band, thin lines, the line, and its limit if that ends below the top."""

@@ -200,7 +200,7 @@ def test_in_the_window_what_takes_long_is_asked_for_and_stopped(user):
     series = user.window.views["series"]
     user.window.docks["series"].raise_()
     user.look(3)
-    assert "model_complexity" in series._offered()
+    assert "model_complexity" in series._choice.offered()
 
 
 def test_in_the_window_a_tick_is_measured_and_taken_back(user):

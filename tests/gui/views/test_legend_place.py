@@ -3,37 +3,94 @@
 import numpy as np
 import pytest
 
-from lab.gui.views.legend_place import HIGHEST, free_corner
+from lab.gui.views.legend_place import CORNERS, MOST, LegendPlace, needed
+from lab.gui.views.plot import Plot
+from lab.palette import DARK
 
-RISING = np.linspace(0.1, 0.9, 101)[None]
+X = np.linspace(0, 1, 101)
+RISING = 0.1 + 0.8 * X
 
 
 @pytest.mark.parametrize(
-    ("lines", "corner"),
+    ("y", "free"),
     [
-        (RISING[:, ::-1], "top right"),
-        (RISING, "top left"),
-        (np.concatenate([RISING, 0 * RISING + 0.9]), "bottom right"),
-        (np.full((1, 101), np.nan), "top right"),
+        (1 - RISING, {"top right", "bottom left"}),
+        (RISING, {"top left", "bottom right"}),
+        (np.full(101, 0.9), {"bottom right", "bottom left"}),
+        (np.full(101, np.nan), set(CORNERS)),
+        (np.full(101, 7.0), set(CORNERS)),  # out of sight
     ],
 )
-def test_a_free_corner_is_taken_and_nothing_grows(lines, corner):
-    assert free_corner(lines, 0.4, 0.3) == (corner, 1.0)
+def test_corners_without_a_line_need_no_room(y, free):
+    tops = needed(X, y, 0.3, 0.25)
+    assert {corner for corner, top in tops.items() if top == 1} == free
 
 
-def test_the_plot_grows_where_no_corner_is_free():
-    noisy = np.concatenate([0.9 - 0.8 * RISING, 0.1 + 0 * RISING, RISING])
-    noisy[:, :50] += 0.1
-    corner, top = free_corner(noisy, 0.4, 0.25)
-    under = noisy[:, -40:] if "right" in corner else noisy[:, :41]
-    assert corner.startswith("top")
-    assert under.max() / top == pytest.approx(0.75)  # just below the legend
+def test_room_above_is_as_much_as_it_takes():
+    tops = needed(X, RISING, 0.4, 0.25)
+    assert RISING.max() / tops["top right"] == pytest.approx(0.75)  # just below the legend
+    assert tops["bottom left"] == np.inf
+    assert needed(X, 0 * X + 1, 0.4, 0.9)["top left"] == pytest.approx(10)
 
 
-def test_lines_are_never_pressed_into_less_than_their_part():
-    full = np.stack([np.full(50, 0.0), np.full(50, 1.0), np.full(50, np.nan)])
-    assert free_corner(full, 0.5, 0.9)[1] == pytest.approx(1 / (1 - HIGHEST))
+@pytest.fixture
+def plot(dressed, qtbot):
+    made = Plot("step", "loss")
+    qtbot.addWidget(made)
+    made.set_theme(DARK)
+    made.resize(360, 200)
+    made.show()
+    return made
 
 
-def test_a_line_that_leaves_the_plot_asks_for_no_more():
-    assert free_corner(np.stack([np.full(9, 50.0), np.zeros(9)]), 0.5, 0.2)[1] == 1.25
+ENTRIES = [(DARK.lane(i), f"lane {i}") for i in range(4)]
+FULL = np.tile([0.0, 1.0], 50)  # all over the plot
+
+
+def rows(plot) -> int:
+    return round(plot._legend.height() / plot._legend.fontMetrics().height())
+
+
+def test_names_stand_in_one_column_where_that_is_free(plot):
+    assert LegendPlace(plot).name(ENTRIES, X, 0.3 * (1 - X), ((0, 1), (0, 1))) == (0, 1)
+    assert (plot._corner, rows(plot)) == ("top right", 4)
+
+
+def test_and_side_by_side_where_that_takes_less_room(plot):
+    x = np.linspace(0, 1, 100)
+    low, high = LegendPlace(plot).name(ENTRIES, x, FULL, ((0, 1), (0, 1)))
+    assert (low, rows(plot)) == (0, 1)
+    plot.aim((0, 1), (low, high), at_once=True)
+    assert plot._legend.geometry().bottom() < plot.pixels(0.5, 1).y()
+    assert plot._legend.geometry().right() < plot.width()
+
+
+def test_names_that_are_too_long_for_one_row(plot):
+    entries = [(colour, f"a name that is long: {word}") for colour, word in ENTRIES]
+    plot.resize(500, 200)
+    LegendPlace(plot).name(entries, np.linspace(0, 1, 100), FULL, ((0, 1), (0, 1)))
+    assert rows(plot) == 2
+    assert plot._legend.geometry().right() < plot.width()
+
+
+def test_a_low_plot_keeps_most_of_its_height(plot):
+    plot.resize(140, 80)
+    assert LegendPlace(plot).name(ENTRIES, X, X, ((0, 1), (0, 1)))[1] == MOST
+
+
+def test_it_moves_only_where_that_saves_much(plot):
+    place = LegendPlace(plot)
+    for height, top, corner in ((0.1, 1.0, "top right"), (0.6, 1.04, "top right")):
+        assert place.name(ENTRIES, X, 0 * X + height, ((0, 1), (0, 1)))[1] == pytest.approx(
+            top, abs=0.05
+        )
+        assert plot._corner == corner
+    assert place.name(ENTRIES, X, 0 * X + 0.9, ((0, 1), (0, 1))) == (0, 1)
+    assert plot._corner == "bottom right"
+
+
+def test_no_names_no_legend(plot):
+    place = LegendPlace(plot)
+    place.name(ENTRIES, X, X, ((0, 1), (0, 1)))
+    assert place.name([], X, X, ((0, 1), (2, 5))) == (2, 5)
+    assert not plot._legend.isVisible()
