@@ -251,7 +251,7 @@ def test_what_was_asked_for_can_be_stopped(desk, regime):
     on.show(regime, 25, job=job)  # a planned one
     assert "computing … 40 %" in on.said
     assert not on.view._asking.isVisible()
-    on.show(regime, 25, asked={("probe", "neural_collapse"): job})
+    on.show(regime, 25, asked={("probe", "neural_collapse"): job._replace(done=0.5)})
     on.view._asking._button.click()
     assert on.bridge.posts[-1] == ("cancel", ("probe", "neural_collapse"))
 
