@@ -71,6 +71,7 @@ def stability(
     start: Any = None,
     guarded: bool = True,
     beside: Any = None,
+    glance: bool = True,
     max_products: int = 200,
 ) -> Steps[Stability]:
     """The largest curvature that a rule's steps meet at a point, against what they stand.
@@ -89,9 +90,10 @@ def stability(
         start: (dim,) or (r, dim), eigenvectors found near here; None for none.
         guarded: make sure, at the price of a few products, that no other eigenvalue has become the
             largest since. Without it a search that has hardly moved from `start` ends at once.
-        beside: (dim,), where not guarded: for one product more this vector is looked at too, and
-            where its eigenvalue has overtaken it is the one that is followed from there on. Handed
-            from one search to the next it comes near the second eigenvector.
+        beside: (dim,), a second vector, for one product or few more: where its eigenvalue has
+            overtaken it is the one that is followed from there on. Handed from one search to the
+            next it stays near the second eigenvector. None for none.
+        glance: whether it is looked at although `start` has hardly moved.
         max_products: where the search gives up.
 
     Raises:
@@ -104,12 +106,13 @@ def stability(
     matrix = scaled(operator(problem, point, batch=batch), scale, decay)
     most = check_count("max_products", max_products)
     first = None if start is None else as_tensor(start).to(point).reshape(-1, problem.dim)
-    found = None
+    second, found = None if beside is None else as_tensor(beside).to(point), None
     if first is not None and not guarded:
-        second = None if beside is None else as_tensor(beside).to(point)
-        found = yield from followed(matrix, first.sum(0), tol, second)
+        found = yield from followed(matrix, first.sum(0), tol, second, glance=glance)
     if found is None:
-        found = yield from leading(matrix, point, tol=tol, start=first, limit=most, seed=seed)
+        count = 1 if second is None else min(2, problem.dim)
+        near = first if first is None or second is None else torch.cat([first, unit(second)[None]])
+        found = yield from leading(matrix, point, count, tol=tol, start=near, limit=most, seed=seed)
     value = float(found.values[0])
     return Stability(
         value=value,
@@ -159,70 +162,80 @@ def _same(vectors: torch.Tensor) -> torch.Tensor:
 
 
 def followed(
-    matrix: Operator, start: torch.Tensor, tol: float, beside: torch.Tensor | None = None
+    matrix: Operator,
+    start: torch.Tensor,
+    tol: float,
+    beside: torch.Tensor | None = None,
+    *,
+    glance: bool = True,
 ) -> Steps[Eigenvalues | None]:
     """Follow an eigenvector that has moved a little: one product where it has hardly moved.
 
     Rayleigh and Ritz on the vector, the one beside it, and residuals. The vectors handed back are
-    one step of power iteration further on, which costs nothing: for the second with the matrix
+    one step of power iteration further on, which costs nothing: the second one's with the matrix
     shifted by half the value, so that it does not turn to a negative eigenvalue.
 
     Args:
         matrix: the operator.
         start: (size,), the vector.
         tol: the residual is at most this part of the eigenvalue.
-        beside: (size,), another that may have overtaken it, for one product; None for none.
+        beside: (size,), another that may have overtaken it; None for none.
+        glance: whether that one is looked at in any case, or only where the first has moved.
 
     Returns:
         The pair, and a second vector if one was given; None where that takes more than a few
         products.
     """
     basis = images = start.new_empty(0, len(start))
-    fresh = start
+    fresh, waiting = start, beside if len(start) > 1 else None
     for used in range(1, _FEW + 1):
         for _ in range(2):
-            fresh = fresh - basis.T @ (basis @ fresh)
-            fresh = fresh / torch.linalg.vector_norm(fresh)
+            fresh = unit(fresh - basis.T @ (basis @ fresh))
         basis = torch.cat([basis, fresh[None]])
         images = torch.cat([images, matrix.product(fresh[None])])
         yield Progress(used / _FEW)
         small = basis @ images.T
         if not small.isfinite().all():
             return None
-        if used == 1 and beside is not None and len(start) > 1:
-            fresh = beside
-            continue
         values, shapes = torch.linalg.eigh((small + small.T) / 2)
         shapes = shapes[:, -2:].T.flip(0)  # (1 or 2, used), the largest first
         value, ahead = values[-1], shapes @ images
-        fresh = ahead[0] - value * (shapes[0] @ basis)
-        residual = torch.linalg.vector_norm(fresh)
-        if residual <= tol * value:
+        rest = ahead[0] - value * (shapes[0] @ basis)
+        residual = torch.linalg.vector_norm(rest)
+        if residual <= tol * value and (waiting is None or not glance):
             ahead[1:] += value / 2 * (shapes[1:] @ basis)
-            kept = ahead[: 1 if beside is None else 2]
-            kept = kept / torch.linalg.vector_norm(kept, dim=1, keepdim=True)
+            second = [] if beside is None else [ahead[1] if used > 1 else beside]
+            kept = torch.stack([unit(vector) for vector in (ahead[0], *second)])
             return Eigenvalues(value[None], residual[None], kept, used, True)
+        fresh, waiting = (rest, None) if waiting is None else (waiting, None)
     return None
+
+
+def unit(vector: torch.Tensor) -> torch.Tensor:
+    """A vector (size,) of length 1."""
+    return vector / torch.linalg.vector_norm(vector)
 
 
 def leading(
     matrix: Operator,
     like: torch.Tensor,
+    count: int = 1,
     *,
     tol: float,
     start: torch.Tensor | None,
     limit: int,
     seed: int,
 ) -> Steps[Eigenvalues]:
-    """The largest eigenvalue of an operator, from vectors found nearby if there are any.
+    """The largest eigenvalues of an operator, from vectors found nearby if there are any.
 
     Args:
         matrix: the operator.
         like: a tensor of the device and precision in question.
+        count: how many.
         tol: see `stability`.
         start: (r, size), None for none.
         limit: products at most.
         seed: of random vectors.
     """
-    wanted = Criterion(1, "largest", tol, like.dtype)
+    wanted = Criterion(count, "largest", tol, like.dtype)
     return (yield from search(matrix, like, wanted, limit, seed, "hessian", start))

@@ -23,8 +23,8 @@ from lab.engine.optimizers.response import Response
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
-_GUARD = 16  # every so many measurements the search makes sure that it follows the right vector
-_GLANCE = 2  # every so many it looks at the vector beside it
+_GUARD = 24  # every so many measurements the search makes sure that it follows the right vector
+_GLANCE = 2  # every so many it looks at the vector beside it, moved or not
 _FEWEST = 3  # samples whose spread can be known
 
 
@@ -39,8 +39,9 @@ _FEWEST = 3  # samples whose spread can be known
 class StabilityProbe(Probe):
     """The largest eigenvalue of the Hessian, and how much the next step can stand.
 
-    Each search follows the eigenvector that the last one found, so it takes one product or few;
-    every sixteenth looks for others that have overtaken it.
+    Each search follows the eigenvector that the last one found, so it takes one product or few.
+    Every other one, and each where the vector has moved, looks at the one beside it too, and every
+    24th for others that may have overtaken both.
     Looked at is the first run of the lane that goes on. What momentum, weight decay and the
     preconditioner make of 2/η is what the rule says of itself; where there is no limit it says why.
 
@@ -187,7 +188,6 @@ class _Look:
         beside = self.sight.before.get(f"{name} beside")
         if beside is None:
             beside = random_direction(len(self.theta), self.sight.seed, "beside", like=self.theta)
-        beside = torch.as_tensor(beside)
         found = yield from stability.steps(
             self.problem,
             self.theta,
@@ -199,10 +199,12 @@ class _Look:
             self.sight.seed,
             self.sight.before.get(name),
             guarded=self.age % _GUARD == 0,
-            beside=beside if self.age % _GLANCE else None,
+            beside=beside,
+            glance=self.age % _GLANCE == 1,
         )
         self.carry[name] = found.vector
-        self.carry[f"{name} beside"] = beside if found.beside is None else found.beside
+        if found.beside is not None:
+            self.carry[f"{name} beside"] = found.beside
         self.info["products"] = self.info.get("products", 0) + found.products
         return found
 

@@ -95,6 +95,21 @@ def test_what_a_problem_does_not_have_is_left_out():
     exact = np.linalg.eigvalsh(lab.analysis.hessian(lab.problem("himmelblau"), [1.0, 1.0]))[-1]
     assert found.lambda_max == pytest.approx(exact)
     assert not {"limit", "ratio", "batch_size", "noise_scale", "coherence"} & set(found.info)
+    assert "no curvature makes them grow" in found.no_limit
+
+
+def test_a_matrix_that_scales_the_steps_is_looked_through():
+    """Shampoo with one gradient in its sums, by hand: L = ggᵀ + εI of a problem of scalars."""
+    lane = lab.Lane("shampoo", lr=0.3, eps=1e-2, momentum=0.5, start=[[1.0, 1.0]])
+    found = run([lane], "himmelblau", steps=0).probe("stability")[0]
+    problem = lab.problem("himmelblau")
+    slope = problem.gradient([1.0, 1.0])
+    values, vectors = np.linalg.eigh(np.outer(slope, slope) + 1e-2 * np.eye(2))
+    root = vectors @ np.diag(values**-0.25) @ vectors.T
+    exact = np.linalg.eigvalsh(root @ lab.analysis.hessian(problem, [1.0, 1.0]) @ root)[-1]
+    assert found.preconditioned == pytest.approx(exact, rel=5e-3)
+    assert found.limit == pytest.approx(2 * 1.5 / 0.3)
+    assert found.ratio == pytest.approx(exact / 10, rel=5e-3)
 
 
 def test_nobody_notices_the_looking():
