@@ -50,10 +50,10 @@ class SGDStability:
             Hessians have too large a rank together.
         diverging: (m,), theorem 1: every learning rate above it diverges.
         near: (m,), theorem 2: below it there are Hessians of the same λ₁(H) and σ that are stable.
-        coherence: σ = λ₁(S) / max λ₁(H_i). For Hessians of rank one it goes from 1 (all at right
-            angles) to n (all alike); rank r can make it √r times as large.
+        coherence: σ = λ₁(S) / max λ₁(H_i), of all n samples. For Hessians of rank one it goes from
+            1 (all at right angles) to n (all alike); rank r can make it √r times as large.
         matrix: (s, s), S with entries ‖H_i^{1/2} H_j^{1/2}‖ of the s samples looked at.
-        largest: λ₁(H).
+        largest: λ₁(H), of all n samples.
         largest_sample: the largest λ₁(H_i).
         samples: n, the samples that batches are drawn from.
         looked_at: s, of which Hessians were computed.
@@ -203,8 +203,8 @@ def sgd_limits(
     Args:
         factors: (s, r, d).
         batch_sizes: B, each from 1 to n.
-        samples: n, where the Hessians are an example of those of more samples; 0 for s. The
-            coherence is then that of n samples like these, n/s times their own.
+        samples: n, where the Hessians are an example of those of more samples; 0 for s. What they
+            say of all n is then freed of its bias, see `sgd_stability`.
         sampling: one of `SAMPLING`.
 
     Returns:
@@ -220,15 +220,15 @@ def sgd_limits(
     sizes = [check_count("batch size", size) for size in batch_sizes]
     if not sizes or max(sizes) > n:
         raise ValueError(f"batch sizes {list(batch_sizes)}: from 1 to {n} are needed")
-    largest, sigma = float(found.curvatures[0]), coherence(found.matrix, found.samples) * n / count
-    rank = len(found.curvatures)
-    exact, moment = [], None
+    halves = [geometry(factors[i::2]) for i in range(2)] if 4 <= count < n else []
+    looks = [_Look(found, n, sampling), *(_Look(half, n, sampling) for half in halves)]
+    largest = _of_all([look.largest for look in looks], count, n)
+    sigma = max(1.0, _of_all([look.coherence for look in looks], count, n))
+    exact = []
     for number, size in enumerate(sizes):
-        rate = math.nan
-        if rank <= RANK:
-            parts = found.factors, found.curvatures
-            rate, moment = exact_rate(*parts, n, size, sampling, moment)
-        exact.append(rate)
+        # the rate is one over an eigenvalue, which is what has a bias
+        inverse = _of_all([1 / look.rate(size) for look in looks], count, n)
+        exact.append(1 / max(inverse, largest / 2))
         yield Progress((number + 1) / len(sizes))
     return SGDStability(
         batch_sizes=np.array(sizes),
@@ -242,10 +242,38 @@ def sgd_limits(
         largest_sample=float(found.samples.max()),
         samples=n,
         looked_at=count,
-        rank=rank,
+        rank=len(found.curvatures),
         form="hessian",
         products=0,
     )
+
+
+class _Look:
+    """What some samples' Hessians would say if all n were like them."""
+
+    def __init__(self, found: _Geometry, n: int, sampling: str):
+        self._found, self._n, self._sampling = found, n, sampling
+        self._moment: np.ndarray | None = None  # where the next search begins
+        self.largest = float(found.curvatures[0])
+        self.coherence = coherence(found.matrix, found.samples) * n / len(found.matrix)
+
+    def rate(self, batch: float) -> float:
+        """`exact_rate`, NaN where the rank is too large."""
+        if len(self._found.curvatures) > RANK:
+            return math.nan
+        parts = self._found.factors, self._found.curvatures, self._n, batch, self._sampling
+        rate, self._moment = exact_rate(*parts, self._moment)
+        return rate
+
+
+def _of_all(values: list[float], count: int, n: int) -> float:
+    """What all n samples would give, from what `count` of them give and then their two halves.
+
+    An eigenvalue of a mean over s samples is A + B/s to first order, of which the halves tell B
+    (Quenouille 1949, Journal of the Royal Statistical Society B 11(1)); here A + B/n is wanted.
+    """
+    whole, *halves = values
+    return whole + (1 - count / n) * (whole - sum(halves) / 2) if halves else whole
 
 
 @analysis
@@ -263,8 +291,9 @@ def sgd_stability(
     parameters the exact Hessian (its negative eigenvalues, which an interpolating minimum has not,
     are left out), for more the Gauss-Newton matrix, whose rank is the number of outputs. Where
     these are fewer than all, they stand for all: what is a mean over samples is estimated by their
-    mean. The largest eigenvalue of the mean of a few is too large, and the rates are too small;
-    `.largest` beside the largest eigenvalue on all data says by how much.
+    mean. Eigenvalues of the mean of a few are too large, of which most is taken off by comparing
+    with halves of these samples; `.largest` beside the largest eigenvalue on all data says how much
+    is left.
 
     Args:
         problem: a network, or another problem whose samples have losses of their own.

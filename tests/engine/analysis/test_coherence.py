@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 import lab
 from lab.engine.analysis.base import finish
-from lab.engine.analysis.coherence import SAMPLING, exact_rate, geometry
+from lab.engine.analysis.coherence import SAMPLING, coherence, exact_rate, geometry
 from lab.engine.analysis.coherence import sgd_limits as steps_of_limits
 from lab.engine.analysis.per_sample import curvature_factors
 
@@ -158,6 +158,24 @@ def test_a_part_of_the_samples_stands_for_all():
     assert (part.looked_at, part.samples, more.looked_at) == (16, 200, 40)
     np.testing.assert_allclose(part.exact, more.exact, rtol=0.15)
     assert part.coherence == pytest.approx(more.coherence, rel=0.15)
+
+
+def test_a_few_samples_tell_the_coherence_of_all_without_much_bias():
+    """Gaussian curvatures of rank one: scaled up, what few say of themselves is far too large."""
+    rows = np.random.default_rng(0).normal(size=(150, 1, 60))
+    exact, told, alone = sgd_limits(rows, [1]), [], []
+    for draw in range(40):
+        chosen = rows[np.random.default_rng(draw).permutation(150)[:24]]
+        told.append(sgd_limits(chosen, [1], samples=150))
+        found = geometry(chosen)
+        alone.append(coherence(found.matrix, found.samples) * 150 / 24 / exact.coherence)
+    ratios = np.array([found.coherence for found in told]) / exact.coherence
+    assert np.mean(alone) > 1.4
+    assert abs(ratios.mean() - 1) < 0.06
+    assert np.sqrt(np.mean((ratios - 1) ** 2)) < 0.25
+    largest = np.array([found.largest for found in told]) / exact.largest
+    assert largest.mean() < 1.5
+    assert all(found.exact[0] <= found.descent * (1 + 1e-9) for found in told)
 
 
 @pytest.mark.parametrize(
