@@ -19,8 +19,9 @@ BY_CURVATURE = (
     "It divides its steps by the curvature that it finds, so no curvature is too large for them."
 )
 FIXED_LENGTH = (
-    "Its steps are as long as η says, however steep it is: no curvature makes them grow, and where "
-    "they end they hop to and fro by η, half of that to either side."
+    "Its steps are as long as η says, however steep it is: no curvature makes them grow. Where "
+    "they end they hop to and fro by that length, half of it to either side, or further where "
+    "momentum lags."
 )
 FROM_VALUES = (
     "It compares values at random points and follows no gradient, so no curvature limits its steps."

@@ -315,6 +315,21 @@ def test_clipped_coordinates_do_not_answer():
     assert answer_of(case).divisor[0].isinf().tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("times", [1.0, 1e4])
+def test_a_rule_of_the_sign_hops_by_eta_whatever_the_curvature(times):
+    """The plain sign, on a slope that turns round: two places η apart, η/2 to either side."""
+    problem = lab.problem(lambda x: times * (x**2).sum() / 2, dim=1)
+    rule, _, state, oracle = on(problem, "lion", lr=0.1, beta1=0.0, beta2=0.0)
+    theta, places = torch.tensor([[1.03]], dtype=torch.float64), []
+    for step in range(100):
+        oracle.observe(theta, step)
+        theta, state = rule.update(theta, state, oracle)
+        places.append(float(theta))
+    assert max(places[-10:]) - min(places[-10:]) == pytest.approx(0.1)
+    assert min(places[-10:]) < 0 < max(places[-10:])
+    assert "half of it" in rule.response(theta, state, oracle)
+
+
 def test_every_rule_answers_or_says_why_not():
     answering = {case.optimizer for case in CASES} | {"kfac", "sum_of_losses", "sophia_g"}
     for name, entry in catalogue("optimizer").items():
