@@ -83,6 +83,22 @@ def arrange(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
     fit(window, docks)
 
 
+def add_new(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
+    """Put the panels that a saved layout does not know behind those they share a place with."""
+    nowhere = Qt.DockWidgetArea.NoDockWidgetArea
+    for group in rows(window.height()).tabs:
+        there = [name for name in group if window.dockWidgetArea(docks[name]) != nowhere]
+        hosts = [docks[name] for name in there if not docks[name].isFloating()]
+        for name in group:
+            if name in there:
+                continue
+            if hosts:
+                window.tabifyDockWidget(hosts[0], docks[name])
+                hosts[0].raise_()
+            else:
+                window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks[name])
+
+
 def add_margins(window: QMainWindow) -> None:
     """Keep the panels off the window's edges; Qt itself leaves room only between them."""
     window.addToolBarBreak(Qt.ToolBarArea.BottomToolBarArea)

@@ -352,6 +352,7 @@ class Window(QMainWindow):
         if geometry and state:
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode()))
             if self.restoreState(QByteArray.fromBase64(state.encode())):
+                layout.add_new(self, self.docks)
                 return
         layout.arrange(self, self.docks)
 

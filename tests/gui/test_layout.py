@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QTabBar
 
 from lab.gui import layout
+from lab.gui.views import VIEWS
 
 
 @pytest.mark.parametrize("size", [(1600, 980), (1280, 800), (2560, 1400)])
@@ -65,6 +66,24 @@ def test_tabs_are_where_their_panels_are_when_a_layout_comes_back(open_window):
         names = [bar.tabText(place) for place in range(bar.count())]
         front = next(d for d in window.docks.values() if d.windowTitle() == names[0])
         assert abs(bar.x() - front.x()) < 5
+
+
+def test_a_panel_that_a_saved_layout_does_not_know_comes_behind_its_neighbours(
+    open_window, monkeypatch
+):
+    with monkeypatch.context() as before:
+        before.setattr("lab.gui.window.VIEWS", [v for v in VIEWS if v.name != "layer_spectra"])
+        for plan in ("USUAL", "LOW"):
+            now = getattr(layout, plan)
+            tabs = tuple(tuple(n for n in group if n != "layer_spectra") for group in now.tabs)
+            before.setattr(layout, plan, now._replace(tabs=tabs))
+        open_window().close()
+    window = open_window()
+    QApplication.processEvents()
+    new, host = window.docks["layer_spectra"], window.docks["spectrum"]
+    assert new in window.tabifiedDockWidgets(host)
+    assert window.views["spectrum"].is_seen()
+    assert not window.views["layer_spectra"].is_seen()
 
 
 def test_a_window_that_opens_low_has_three_rows_with_readable_tabs(window):
