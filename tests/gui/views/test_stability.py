@@ -154,8 +154,10 @@ def test_a_rule_that_cannot_say(desk):
     made = lab.Experiment("himmelblau", lanes=[lab.Lane("lion")], steps=5, probes=[plan])
     on = desk(Stability)
     choose(on, "ratio")
-    on.show(lab.run(made))
-    assert "None of the visible lanes" in on.view._ratio._note.text()
+    recording = lab.run(made)
+    on.show(recording)
+    reason = of(recording, "lion")[0].info["no_limit"]
+    assert on.view._ratio._note.text() == f"Lion: {reason}"
 
 
 def test_nothing_of_it_stays(survivors, measured):
