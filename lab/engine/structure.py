@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from lab.engine.noise import Noise
+from lab.engine.wiring import Wiring
 
 Batch = torch.Tensor  # (runs, samples) indices into the data
 
@@ -78,6 +79,8 @@ class Structure:
     # pairs of weights by name: a skip connection adds what the one's layer gives to the other's, so
     # that their units, as many as both have, can only change places together
     tied_units: tuple[tuple[str, str], ...] = ()
+    # which axes of which tensors hidden units lie along; None where layout and `tied_units` show it
+    wiring: Wiring | None = None
     # where class means go in neural collapse: to a simplex where the last layer has a bias, else to
     # orthogonal vectors; empty for a problem without `last_layer`
     collapse_frame: Literal["", "simplex", "orthogonal"] = ""

@@ -6,22 +6,23 @@ the same work stand in the same places.
 
 Source: Ainsworth, Hayase & Srinivasa 2022, "Git Re-Basin", arXiv 2209.04836, section 3: algorithm 1
 (weights, by coordinate descent over layers) and matching of activations. Correlations in place of
-uncentred products: Jordan et al. 2023, "REPAIR", arXiv 2211.08403. Layers that skip connections tie
-move together, as in the permutation specifications of Git Re-Basin.
+uncentred products: Jordan et al. 2023, "REPAIR", arXiv 2211.08403. What moves together is told by a
+`Wiring`, as by the permutation specifications of Git Re-Basin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from lab.engine.analysis.base import Progress, Steps, analysis, as_point
-from lab.engine.analysis.chain import Chain, Group, Ties, check_symmetric, with_columns
+from lab.engine.analysis.chain import check_symmetric, wiring_of
 from lab.engine.analysis.parts import part_of
 from lab.engine.knobs import check_name
 from lab.engine.problem import Problem
 from lab.engine.seeds import generator
+from lab.engine.wiring import Group, Wiring
 
 METHODS = ("weights", "activations", "correlations")
 _SWEEPS = 100
@@ -34,8 +35,9 @@ class Matching:
 
     Attributes:
         theta: (dim,), the permuted parameters; the same function as before.
-        permutations: for each hidden layer (units,), which unit of b stands at each place.
-        objective: sum over all tensors of <a, permuted b>, without the last layer's bias.
+        permutations: for each group of units that may change places (units,), which unit of b
+            stands at each place; in a plain chain each hidden layer is a group.
+        objective: sum of <a, permuted b> over all tensors with units that may move.
         objective_before: the same for b as it was.
         sweeps: how many times the layers were gone through.
     """
@@ -49,13 +51,13 @@ class Matching:
 
 @analysis
 def match_permutation(
-    problem: Problem, a: Any, b: Any, method: str = "weights", seed: int = 0, ties: Ties = ()
+    problem: Problem, a: Any, b: Any, method: str = "weights", seed: int = 0
 ) -> Steps[torch.Tensor]:
     """The second of two networks, its hidden units permuted towards the first.
 
     Args:
-        problem: a chain of fully connected or convolutional layers, found from the layout; layers
-            that a skip connection ties share one permutation.
+        problem: a chain of fully connected or convolutional layers, found from the layout, or any
+            module whose operations are known. What skip connections tie shares one permutation.
         a: (dim,).
         b: (dim,).
         method: "weights" maximises the inner product of the parameters; "activations" that of the
@@ -63,21 +65,19 @@ def match_permutation(
             correlations over the data.
         seed: of the order in which "weights" visits the layers; with one hidden layer the result
             does not depend on it, with more it may.
-        ties: pairs of weights by name whose layers a skip connection adds, for a module of the
-            user's own; the catalogue's networks tell of theirs.
 
     Returns:
         (dim,), b permuted.
 
     Raises:
-        ValueError: a network whose units cannot be permuted one layer at a time.
+        ValueError: a network whose units cannot be permuted, or not be told apart.
     """
-    return (yield from best_permutation.steps(problem, a, b, method, seed, ties)).theta
+    return (yield from best_permutation.steps(problem, a, b, method, seed)).theta
 
 
 @analysis
 def best_permutation(
-    problem: Problem, a: Any, b: Any, method: str = "weights", seed: int = 0, ties: Ties = ()
+    problem: Problem, a: Any, b: Any, method: str = "weights", seed: int = 0
 ) -> Steps[Matching]:
     """The same as `match_permutation`, with the permutations and what they gain.
 
@@ -87,7 +87,6 @@ def best_permutation(
         b: (dim,).
         method: see `match_permutation`.
         seed: see `match_permutation`.
-        ties: see `match_permutation`.
 
     Returns:
         `.theta`, `.permutations`, `.objective`, `.objective_before`, `.sweeps`.
@@ -98,89 +97,75 @@ def best_permutation(
     first, second = as_point(problem, a), as_point(problem, b)
     second = second.to(first)
     check_name(method, METHODS, "method")
-    chain = Chain.in_problem(problem, ties)
-    yield from part_of(check_symmetric(problem, chain, second), 0.0, 0.2)
+    wiring = wiring_of(problem)
+    yield from part_of(check_symmetric(problem, wiring, second), 0.0, 0.2)
     if method == "weights":
-        work = _by_weights(chain, first, second, seed)
+        work = _by_weights(wiring, first, second, seed)
     else:
-        work = _by_activations(problem, chain, first, second, method)
-    permutations, sweeps = yield from part_of(work, 0.2, 0.8)
-    theta = chain.permuted(second, permutations)
-    identity = chain.identity(second.device)
+        work = _by_activations(problem, wiring, first, second, method)
+    orders, sweeps = yield from part_of(work, 0.2, 0.8)
     return Matching(
-        theta=theta,
-        permutations=tuple(permutations),
-        objective=chain.objective(first, second, permutations),
-        objective_before=chain.objective(first, second, identity),
+        theta=wiring.permuted(second, orders),
+        permutations=tuple(orders),
+        objective=wiring.objective(first, second, orders),
+        objective_before=wiring.objective(first, second, wiring.identity()),
         sweeps=sweeps,
     )
 
 
 def _by_weights(
-    chain: Chain, a: torch.Tensor, b: torch.Tensor, seed: int
+    wiring: Wiring, a: torch.Tensor, b: torch.Tensor, seed: int
 ) -> Steps[tuple[list[torch.Tensor], int]]:
     """Coordinate descent: solve one group's assignment with the others held fixed.
 
-    Between two layers of one group both sides of a weight move at once; its assignment is then that
-    of the objective made linear at the present order, and is kept only if the objective rises.
+    Where a weight lies between units of one group both its sides move at once; the assignment is
+    then that of the objective made linear at the present order, and is kept only if the objective
+    rises.
     """
-    permutations, groups = chain.identity(b.device), chain.groups
+    orders, groups = wiring.identity(), wiring.groups
+    parts = [wiring.layout.split(theta.cpu().double()) for theta in (a, b)]
     draws = generator(seed, "matching")
-    best = chain.objective(a, b, permutations)
+    best = wiring.objective(a, b, orders)
     for sweep in range(1, _SWEEPS + 1):
         for count, number in enumerate(torch.randperm(len(groups), generator=draws).tolist()):
-            group = groups[number]
-            order = assignment(_gains(chain, a, b, permutations, group))
-            changed = chain.moved(permutations, group, order)
-            gains = not group.is_coupled or chain.objective(a, b, changed) > chain.objective(
-                a, b, permutations
-            )
-            permutations = changed if gains else permutations
+            group, changed = groups[number], list(orders)
+            changed[number] = assignment(_gains(wiring, *parts, orders, group))
+            if not group.is_coupled or wiring.objective(a, b, changed) > wiring.objective(
+                a, b, orders
+            ):
+                orders = changed
             yield Progress(min(1.0, (sweep - 1 + (count + 1) / len(groups)) / 10))
-        value = chain.objective(a, b, permutations)
+        value = wiring.objective(a, b, orders)
         single = len(groups) == 1 and not groups[0].is_coupled
         if single or value <= best + _ENOUGH * max(1.0, abs(best)):
             break
         best = value
-    return permutations, sweep
+    return orders, sweep
 
 
 def _gains(
-    chain: Chain,
-    a: torch.Tensor,
-    b: torch.Tensor,
-    permutations: Sequence[torch.Tensor],
+    wiring: Wiring,
+    a: Mapping[str, torch.Tensor],
+    b: Mapping[str, torch.Tensor],
+    orders: Sequence[torch.Tensor],
     group: Group,
 ) -> torch.Tensor:
-    """What it is worth (places, places) to put a group's unit j of b at its place i."""
-    parts_a = chain.layout.split(a.cpu().double())
-    parts_b = chain.layout.split(b.cpu().double())
-    orders = [order.cpu() for order in permutations]
-    places = group.places
-    total = torch.zeros(len(places), len(places), dtype=torch.float64)
-    for layer in group.layers:
-        name = chain.weights[layer]
-        given = with_columns(parts_b[name], orders[layer - 1]) if layer else parts_b[name]
-        pairs = [(parts_a[name], given)]
-        pairs += [(parts_a[unit], parts_b[unit]) for unit in chain.units[layer]]
-        for one, two in pairs:  # what comes into each unit
-            total += one[places].reshape(len(places), -1) @ two[places].reshape(len(places), -1).T
-        after, units = chain.weights[layer + 1], chain.hidden[layer]
-        given = parts_b[after]
-        if layer + 1 < len(orders):
-            given = given[orders[layer + 1]]
-        one, two = (_columns(weight, units)[places] for weight in (parts_a[after], given))
+    """What it is worth (units, units) to put a group's unit j of b at the place of its unit i."""
+    total = torch.zeros(group.size, group.size, dtype=torch.float64)
+    for name, axis, indices in group.places:  # the weights of b as they stand, but for this axis
+        turned = wiring.turned(name, b[name], orders, kept=axis)
+        one, two = (_rows(tensor, axis, indices) for tensor in (a[name], turned))
         total += one @ two.T
     return total
 
 
-def _columns(weight: torch.Tensor, units: int) -> torch.Tensor:
-    """The weights that leave each unit: (units, all that it feeds)."""
-    return weight.reshape(len(weight), units, -1).transpose(0, 1).reshape(units, -1)
+def _rows(tensor: torch.Tensor, axis: int, indices: torch.Tensor) -> torch.Tensor:
+    """All numbers of a tensor that belong to each unit: (units, numbers)."""
+    return tensor.movedim(axis, 0)[indices.to(tensor.device)].flatten(1)
 
 
 def _by_activations(
-    problem: Problem, chain: Chain, a: torch.Tensor, b: torch.Tensor, method: str
+    problem: Problem, wiring: Wiring, a: torch.Tensor, b: torch.Tensor, method: str
 ) -> Steps[tuple[list[torch.Tensor], int]]:
     """The assignment of each group that maximises the mean product, or correlation, of outputs.
 
@@ -195,19 +180,17 @@ def _by_activations(
         except ValueError as error:
             raise ValueError(f"method = {method!r}: {error}; use method='weights'") from error
         yield Progress(0.4 * len(states))
-    tables = []
-    for one, two, units in zip(*states, chain.hidden, strict=True):
-        rows = [item[0].cpu().double().transpose(0, 1).reshape(units, -1) for item in (one, two)]
-        if method == "correlations":
-            rows = [_standardised(item) for item in rows]
-        tables.append(rows[0] @ rows[1].T / rows[0].shape[1])
-        yield Progress(0.8 + 0.1 * len(tables) / len(chain.hidden))
-    permutations = chain.identity(b.device)
-    for count, group in enumerate(chain.groups):
-        gains = sum(tables[layer][group.places][:, group.places] for layer in group.layers)
-        permutations = chain.moved(permutations, group, assignment(gains))
-        yield Progress(0.9 + 0.1 * (count + 1) / len(chain.groups))
-    return permutations, 1
+    orders = []
+    for group in wiring.groups:
+        gains = torch.zeros(group.size, group.size, dtype=torch.float64)
+        for number, indices in group.states:
+            rows = [_rows(found[number][0], 1, indices).cpu().double() for found in states]
+            if method == "correlations":
+                rows = [_standardised(item) for item in rows]
+            gains += rows[0] @ rows[1].T / rows[0].shape[1]
+        orders.append(assignment(gains))
+        yield Progress(0.8 + 0.2 * len(orders) / len(wiring.groups))
+    return orders, 1
 
 
 def _standardised(rows: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 import torch
 
-from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.chain import wiring_of
 from lab.engine.problem import Problem
 
 Moments = list[tuple[torch.Tensor, torch.Tensor]]  # mean and deviation (runs, units) of each layer
@@ -32,30 +32,33 @@ class Repair:
             ValueError: a network that does not tell them, or a hidden layer without bias.
         """
         self._problem = problem
-        self._chain = Chain.in_problem(problem)
-        for name, units in zip(self._chain.weights[:-1], self._chain.units, strict=False):
-            if not units:
-                raise ValueError(f"a layer without bias cannot be repaired: {name!r}")
+        self._layout, self._layers = problem.layout, wiring_of(problem).layers
+        for layer in self._layers:
+            if not (layer.bias or layer.normalised):
+                raise ValueError(f"a layer without bias cannot be repaired: {layer.weight!r}")
+        if len({layer.weight for layer in self._layers}) < len(self._layers):
+            raise ValueError("a layer that is used more than once cannot be repaired")
         self._ends = self._moments(torch.stack([a, b]))
 
     def __call__(self, theta: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Corrected points (n, dim) of points (n, dim) at t (n,); at the ends they are as given."""
-        chain, share = self._chain, t[:, None].to(theta)
-        for layer, (name, units) in enumerate(zip(chain.weights[:-1], chain.units, strict=False)):
-            if len(units) > 1:  # normalised
+        share, inner = t[:, None].to(theta), ((t > 0) & (t < 1))[:, None].to(theta.device)
+        for number, layer in enumerate(self._layers):
+            if layer.normalised:
                 continue
-            mean, deviation = self._moments(theta)[layer]
-            (mean_a, mean_b), (dev_a, dev_b) = self._ends[layer]
+            mean, deviation = self._moments(theta)[number]
+            (mean_a, mean_b), (dev_a, dev_b) = self._ends[number]
             wanted, spread = (
                 (1 - share) * one + share * two for one, two in ((mean_a, mean_b), (dev_a, dev_b))
             )
             factor = torch.where(deviation > 0, spread / deviation, 1.0)
-            parts = chain.layout.split(theta)
-            weight, bias = parts[name], parts[units[0]]
-            wide = factor.reshape(*factor.shape, *[1] * (weight.ndim - 2))
-            parts |= {name: weight * wide, units[0]: factor * (bias - mean) + wanted}
-            inner = ((t > 0) & (t < 1))[:, None].to(theta.device)
-            theta = torch.where(inner, chain.layout.join(parts), theta)
+            parts = self._layout.split(theta)
+            weight, bias = parts[layer.weight], parts[layer.bias]
+            wide = factor.unflatten(
+                1, [-1 if i == layer.axis else 1 for i in range(weight.ndim - 1)]
+            )
+            parts |= {layer.weight: weight * wide, layer.bias: factor * (bias - mean) + wanted}
+            theta = torch.where(inner, self._layout.join(parts), theta)
         return theta
 
     def _moments(self, theta: torch.Tensor) -> Moments:

@@ -9,7 +9,7 @@ import torch
 
 from lab.engine.analysis.barrier_matrix import barrier_matrix
 from lab.engine.analysis.base import Steps, to_numpy
-from lab.engine.analysis.chain import Chain, check_symmetric
+from lab.engine.analysis.chain import check_symmetric, wiring_of
 from lab.engine.analysis.parts import part_of
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
@@ -57,8 +57,8 @@ class Barriers(Probe):
         if matched != "none":
             begun = 0.02
             try:
-                chain = Chain.in_problem(problem)
-                yield from part_of(check_symmetric(problem, chain, rows[0]), 0.0, begun)
+                check = check_symmetric(problem, wiring_of(problem), rows[0])
+                yield from part_of(check, 0.0, begun)
             except ValueError as error:
                 matched, unmatched = "none", str(error)
         work = barrier_matrix.steps(problem, rows, self.points, matched)

@@ -1,5 +1,7 @@
 """A user's module as a function of many parameter vectors."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -77,23 +79,45 @@ class ModuleCall:
             outputs = torch.stack([call(*pair) for pair in zip(points, each, strict=True)])
         return outputs.flatten(2).to(theta.dtype) if outputs.ndim > 2 else outputs[..., None]
 
+    def inside(self, part: nn.Module, theta: torch.Tensor, inputs: torch.Tensor) -> Any:
+        """What another module gives that holds tensors of this one under their names.
+
+        Args:
+            part: the other.
+            theta: (dim,).
+            inputs: (N, ...).
+        """
+        kinds = part.named_parameters, part.named_buffers
+        held = {name for kind in kinds for name, _ in kind(remove_duplicate=False)}
+        dtype = theta.dtype if theta.dtype in self._dtypes else self._dtypes[0]
+        inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
+        given = self._parts(theta.to(dtype))
+        own = {name: tensor for name, tensor in given.items() if name in held}
+        return torch.func.functional_call(part, own, (inputs,), tie_weights=False)
+
     def _one(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Outputs (N, ...) for one vector (dim,)."""
+        # The ties are in the names; functional_call's own leave a layer used twice changed.
+        call = torch.func.functional_call
+        return call(self.module, self._parts(theta), (inputs,), tie_weights=False)
+
+    def _parts(self, theta: torch.Tensor) -> dict[str, torch.Tensor]:
+        """All parameters and buffers for one vector (dim,), under every name they have."""
         fixed = self._fixed_like(theta)
         if self.module.training:  # what a forward pass writes into its buffers is thrown away
             fixed = {name: part.clone() for name, part in fixed.items()}
         given = {**fixed, **self.layout.split(theta)}
-        parts = {name: part for key, part in given.items() for name in self._names[key]}
-        # The ties are in the names; functional_call's own leave a layer used twice changed.
-        return torch.func.functional_call(self.module, parts, (inputs,), tie_weights=False)
+        return {name: part for key, part in given.items() for name in self._names[key]}
 
-    def _in_blocks(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    def _in_blocks(
+        self, theta: torch.Tensor, inputs: torch.Tensor, size: int = _SAMPLE_BLOCK
+    ) -> torch.Tensor:
         """The same, some samples after the others, in the layout that suits a CPU's caches."""
         given = {**self._fixed_like(theta), **self.layout.split(theta)}
         parts = {
             name: _channels_last(part) for key, part in given.items() for name in self._names[key]
         }
-        blocks = inputs.split(_SAMPLE_BLOCK)
+        blocks = inputs.split(size)
         call = torch.func.functional_call
         return torch.cat([call(self.module, parts, (x,), tie_weights=False) for x in blocks])
 
@@ -161,8 +185,8 @@ class ModuleCall:
         cast = inputs.to(dtype) if inputs.is_floating_point() else inputs
         try:
             whole = self._one(own.to(dtype), cast)
-            split = torch.cat([self._one(own.to(dtype), x) for x in cast.split(-(-len(cast) // 2))])
-        except Exception:  # a module may insist on a number of samples
+            split = self._in_blocks(own.to(dtype), cast, -(-len(cast) // 2))
+        except Exception:  # a module may insist on a number of samples, or on a layout in memory
             return False
         tolerance = 1e-9 if dtype is torch.float64 else 1e-4
         return torch.allclose(whole, split, rtol=tolerance, atol=tolerance, equal_nan=True)

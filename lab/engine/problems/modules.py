@@ -12,6 +12,7 @@ Parameters with `requires_grad = False` stay as they are and are no part of the 
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from lab.engine.problems.dense import Dense, DenseNetwork
 from lab.engine.problems.modulecall import ModuleCall
 from lab.engine.problems.network import MIXED, Network
 from lab.engine.problems.sequential import dense_layers
+from lab.engine.problems.traced import Traced, trace_module
+from lab.engine.wiring import Wiring
 
 TRIAL_SAMPLES = 16  # how many samples a module is tried on when the problem is made
 
@@ -179,6 +182,32 @@ class CallableNetwork(ModuleNetwork):
     def outputs(self, theta: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Outputs (runs, N, K) of inputs (N, ...) or (runs, N, ...)."""
         return self._call(theta, inputs, own=inputs.ndim > self.dataset.inputs.ndim)
+
+    @property
+    def wiring(self) -> Wiring:
+        """See `Structure.wiring`; read from the module's operations.
+
+        Raises:
+            ValueError: a module that cannot be read.
+        """
+        return self._traced.wiring
+
+    def hidden(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """What goes into each affine map on all data: (runs, N, units, ...)."""
+        return self._inside(self._traced.states, theta)
+
+    def hidden_sums(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """What each hidden layer's affine map gives on all data: (runs, N, units, ...)."""
+        return self._inside(self._traced.sums, theta)
+
+    def _inside(self, part: nn.Module, theta: torch.Tensor) -> list[torch.Tensor]:
+        inputs = self.dataset.on(theta)[0]
+        runs = [self._call.inside(part, row, inputs) for row in theta]
+        return [torch.stack(found).to(theta) for found in zip(*runs, strict=True)]
+
+    @cached_property
+    def _traced(self) -> Traced:
+        return trace_module(self.module, self.layout, self.dataset.inputs[:2])
 
 
 _NORMS = nn.modules.batchnorm._BatchNorm

@@ -7,7 +7,7 @@ from torch import nn
 
 import lab
 from lab import analysis
-from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.chain import wiring_of
 
 RNG = np.random.default_rng(0)
 MOONS = lab.problem("moons_mlp", samples=80, widths=(6,))
@@ -37,8 +37,9 @@ def test_distances_of_two_networks():
 
 
 def test_a_permuted_copy_is_the_same_function():
-    chain = Chain.of(MOONS.layout)
-    copy = chain.permuted(torch.as_tensor(A), [torch.as_tensor(RNG.permutation(6))]).numpy()
+    copy = (
+        wiring_of(MOONS).permuted(torch.as_tensor(A), [torch.as_tensor(RNG.permutation(6))]).numpy()
+    )
     found = analysis.function_distance(MOONS, A, copy)
     assert np.linalg.norm(A - copy) > 1
     assert found.rms == pytest.approx(0, abs=1e-12)

@@ -1,14 +1,17 @@
+import functools
 import itertools
 
 import numpy as np
 import pytest
+import residual_networks
 import torch
 from torch import nn
 
 import lab
 from lab import analysis
-from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.chain import wiring_of
 from lab.engine.analysis.matching import METHODS
+from lab.engine.seeds import generator
 
 RNG = np.random.default_rng(0)
 INPUTS, CLASSES = RNG.normal(size=(40, 3)), RNG.integers(0, 2, 40)
@@ -37,10 +40,10 @@ def test_weight_matching_of_the_reference_networks(digits, pair, numbers):
 
 
 def test_the_permuted_copy_of_the_reference(digits, pair, numbers):
-    chain, order = Chain.of(digits.layout), torch.as_tensor(numbers["R2_A_self_perms"][0])
+    wiring, order = wiring_of(digits), torch.as_tensor(numbers["R2_A_self_perms"][0])
     wanted = numbers["R2_A_self_curve_naive"][:, 0]
     naive = [
-        chain.permuted(torch.as_tensor(pair[0]), [turn]).numpy()
+        wiring.permuted(torch.as_tensor(pair[0]), [turn]).numpy()
         for turn in (order, order.argsort())
     ]
     paths = [analysis.linear_path(digits, pair[0], copy) for copy in naive]
@@ -56,9 +59,8 @@ def test_the_permuted_copy_of_the_reference(digits, pair, numbers):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_permuted_copy_is_put_back(digits, pair, method):
-    chain = Chain.of(digits.layout)
     order = torch.as_tensor(RNG.permutation(64))
-    shuffled = chain.permuted(torch.as_tensor(pair[0]), [order])
+    shuffled = wiring_of(digits).permuted(torch.as_tensor(pair[0]), [order])
     back = analysis.match_permutation(digits, pair[0], shuffled.numpy(), method=method)
     path = analysis.linear_path(digits, pair[0], back)
     assert path.barrier == pytest.approx(0, abs=1e-12)
@@ -70,10 +72,8 @@ def test_a_permuted_copy_is_put_back(digits, pair, method):
 def test_channels_of_a_convolutional_network_are_put_back(method):
     problem = lab.problem("digits_cnn", samples=50, widths=(5, 6), norm=True)
     theta = torch.as_tensor(RNG.normal(size=problem.dim))
-    chain = Chain.of(problem.layout)
-    assert chain.hidden == (5, 6)
-    order = [torch.as_tensor(RNG.permutation(count)) for count in chain.hidden]
-    shuffled = chain.permuted(theta, order)
+    order = [torch.as_tensor(RNG.permutation(count)) for count in (5, 6)]
+    shuffled = wiring_of(problem).permuted(theta, order)
     assert problem.value(shuffled) == pytest.approx(float(problem.value(theta)), rel=1e-10)
     found = analysis.match_permutation(problem, theta, shuffled, method=method)
     torch.testing.assert_close(found, theta, rtol=0, atol=0)
@@ -98,9 +98,9 @@ def test_activation_matching_is_as_good_as_the_reference(digits, pair, numbers):
 def test_one_hidden_layer_against_all_permutations():
     problem = network(5)
     a, b = RNG.normal(size=(2, problem.dim))
-    chain = Chain.of(problem.layout)
+    wiring = wiring_of(problem)
     best = max(
-        chain.objective(torch.as_tensor(a), torch.as_tensor(b), [torch.tensor(order)])
+        wiring.objective(torch.as_tensor(a), torch.as_tensor(b), [torch.tensor(order)])
         for order in itertools.permutations(range(5))
     )
     assert analysis.best_permutation(problem, a, b).objective == pytest.approx(best, rel=1e-12)
@@ -113,12 +113,12 @@ def test_several_hidden_layers_end_where_no_single_layer_can_gain(seed):
     found = analysis.best_permutation(problem, a, b, seed=seed)
     assert found.objective >= found.objective_before
     assert problem.value(found.theta) == pytest.approx(problem.value(b), rel=1e-12)
-    chain = Chain.of(problem.layout)
+    wiring = wiring_of(problem)
     orders = [torch.as_tensor(order) for order in found.permutations]
     for layer, order in enumerate(orders):
         for other in itertools.permutations(range(len(order))):
             changed = [*orders[:layer], torch.tensor(other), *orders[layer + 1 :]]
-            value = chain.objective(torch.as_tensor(a), torch.as_tensor(b), changed)
+            value = wiring.objective(torch.as_tensor(a), torch.as_tensor(b), changed)
             assert value <= found.objective + 1e-9
 
 
@@ -165,40 +165,46 @@ def test_channels_tied_by_skip_connections_are_put_back_together(method):
     torch.testing.assert_close(found, theta, rtol=0, atol=0)
 
 
-def test_a_module_with_a_skip_connection_needs_its_ties():
-    class Residual(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second, self.last = nn.Linear(3, 6), nn.Linear(6, 6), nn.Linear(6, 2)
-
-        def forward(self, x):
-            x = torch.tanh(self.first(x))
-            return self.last(x + torch.tanh(self.second(x)))
-
-    problem = lab.problem(Residual().double(), data=(INPUTS, CLASSES), loss="cross_entropy")
-    theta = torch.as_tensor(RNG.normal(size=problem.dim))
-    with pytest.raises(ValueError, match="skip connection"):
-        analysis.match_permutation(problem, theta, theta)
-    ties = [("first.weight", "second.weight")]
-    chain = Chain.in_problem(problem, ties)
-    (group,) = chain.groups
-    order = torch.as_tensor(RNG.permutation(6))
-    shuffled = chain.permuted(theta, chain.moved(chain.identity(theta.device), group, order))
-    assert problem.value(shuffled) == pytest.approx(float(problem.value(theta)), rel=1e-12)
-    found = analysis.match_permutation(problem, theta, shuffled, ties=ties)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["ResidualMLP", "ResNet", "PlainResNet", "Mixed", "convolutions"])
+def test_modules_with_skips_shortcuts_and_norms_are_put_back(name, method):
+    problem = residual_networks.problem_of(getattr(residual_networks, name))
+    theta = problem.start([generator(0, "start")])[0]
+    theta = theta + 0.1 * torch.as_tensor(np.random.default_rng(4).normal(size=problem.dim))
+    shuffled, _ = shuffle(problem, theta)
+    before = analysis.linear_path(problem, theta, shuffled, points=5)
+    found = analysis.match_permutation(problem, theta, shuffled, method=method)
     torch.testing.assert_close(found, theta, rtol=0, atol=0)
-    with pytest.raises(ValueError, match="use method='weights'"):
-        analysis.match_permutation(problem, theta, theta, method="activations", ties=ties)
+    after = analysis.linear_path(problem, theta, found, points=5)
+    assert np.ptp(before.loss.numpy()) > 1e-3 > 1e-12 > np.ptp(after.loss.numpy())
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Digits, and two residual networks that were trained on them a little."""
+    make = functools.partial(residual_networks.ResNet, widths=(12, 16, 16))
+    problem, a, b = residual_networks.trained_pair(make)
+    return problem, a, b, analysis.linear_path(problem, a, b, points=5)
+
+
+@pytest.mark.parametrize(("method", "most"), [("weights", 0.8), ("activations", 0.5)])
+def test_matching_lowers_the_barrier_between_trained_residual_networks(trained, method, most):
+    problem, a, b, plain = trained
+    moved = analysis.match_permutation(problem, a, b, method=method)
+    matched, repaired = (
+        analysis.linear_path(problem, a, moved, points=5, repair=repair) for repair in (False, True)
+    )
+    assert plain.loss[[0, -1]].max() < 0.1
+    assert matched.barrier < most * plain.barrier
+    np.testing.assert_array_equal(matched.loss, repaired.loss)  # batch normalisation has done it
+    assert problem.value(moved) == pytest.approx(float(problem.value(b)), rel=1e-4)
 
 
 def shuffle(problem, theta):
-    """A copy whose groups of units are in another order, and the order of each layer."""
-    chain = Chain.in_problem(problem)
-    orders = chain.identity(theta.device)
-    for group in chain.groups:
-        order = torch.as_tensor(np.random.default_rng(3).permutation(len(group.places)))
-        orders = chain.moved(orders, group, order)
-    return chain.permuted(theta, orders), orders
+    """A copy whose groups of units are in another order, and the order of each."""
+    draws, wiring = np.random.default_rng(3), wiring_of(problem)
+    orders = [torch.as_tensor(draws.permutation(group.size)) for group in wiring.groups]
+    return wiring.permuted(theta, orders), orders
 
 
 def test_the_same_seed_gives_the_same_permutation():
@@ -213,8 +219,6 @@ def test_the_same_seed_gives_the_same_permutation():
     [
         (lambda: lab.problem("booth"), {}, "only in a chain of layers"),
         (lambda: network(), {}, "with a hidden layer"),
-        (lambda: lab.problem("moons_mlp", skip=True), {"ties": [("0.weight",)]}, "ties: two of"),
-        (lambda: network(4), {"ties": [("0.weight", "9.weight")]}, "ties: two of 0.weight"),
         (lambda: network(4), {"method": "weight"}, "method = 'weight' .*'weights'"),
     ],
 )

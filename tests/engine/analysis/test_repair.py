@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import residual_networks
 import torch
 from torch import nn
 
@@ -25,10 +26,15 @@ def moments(problem, theta):
         ("digits_mlp", {"widths": (9, 8), "activation": "relu"}),
         ("digits_mlp", {"widths": (9, 9), "skip": True}),
         ("digits_cnn", {"widths": (3, 4)}),
+        (residual_networks.PlainResNet, {}),
+        (residual_networks.Mixed, {}),
     ],
 )
 def test_every_unit_gets_the_statistics_between_those_of_the_ends(name, knobs):
-    problem = lab.problem(name, samples=40, **knobs)
+    if isinstance(name, str):
+        problem = lab.problem(name, samples=40, **knobs)
+    else:
+        problem = residual_networks.problem_of(name)
     a, b = (torch.as_tensor(RNG.normal(size=problem.dim)) for _ in range(2))
     t = torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)
     line = (1 - t[:, None]) * a + t[:, None] * b
@@ -62,6 +68,16 @@ def test_a_matched_line_is_repaired(digits, pair):
     assert mended.barrier < 0.9 * plain.barrier
 
 
+def test_residual_networks_without_normalisation_are_repaired():
+    problem, a, b = residual_networks.trained_pair(residual_networks.PlainResNet)
+    moved = analysis.match_permutation(problem, a, b)
+    plain, matched, mended = (
+        analysis.linear_path(problem, a, end, points=5, repair=repair)
+        for end, repair in ((b, False), (moved, False), (moved, True))
+    )
+    assert mended.barrier < matched.barrier < plain.barrier
+
+
 def test_what_is_normalised_needs_no_repair():
     problem = lab.problem("digits_mlp", samples=30, widths=(6,), norm=True)
     a, b = RNG.normal(size=(2, problem.dim))
@@ -87,7 +103,7 @@ def test_batch_normalisation_makes_new_statistics_at_every_point_of_a_line():
     ("module", "message"),
     [
         (nn.Sequential(nn.Linear(3, 4, bias=False), nn.ReLU(), nn.Linear(4, 2)), "without bias"),
-        (nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.0), nn.Linear(4, 2)), "does not tell"),
+        (nn.Sequential(nn.Linear(3, 4), *2 * [nn.Linear(4, 4)], nn.Linear(4, 2)), "more than once"),
     ],
 )
 def test_what_cannot_be_repaired(module, message):

@@ -4,7 +4,7 @@ import torch
 
 import lab
 from lab import analysis
-from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.chain import wiring_of
 from lab.engine.probes import Barriers
 
 RNG = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def test_where_units_cannot_be_matched_it_says_so(see, measured):
 def test_matched_copies_have_no_barrier(see, measured):
     theta = RNG.normal(size=MOONS.dim)
     order = torch.as_tensor(RNG.permutation(6))
-    copy = Chain.of(MOONS.layout).permuted(torch.as_tensor(theta), [order]).numpy()
+    copy = wiring_of(MOONS).permuted(torch.as_tensor(theta), [order]).numpy()
     found, _ = measured(Barriers(matched="weights"), MOONS, {"a": see(np.stack([theta, copy]))})
     plain, _ = measured(Barriers(), MOONS, {"a": see(np.stack([theta, copy]))})
     assert found.info["highest"] == pytest.approx(0, abs=1e-9)

@@ -4,7 +4,7 @@ import torch
 
 import lab
 from lab import analysis
-from lab.engine.analysis.chain import Chain
+from lab.engine.analysis.chain import wiring_of
 from lab.engine.probes import Connectivity
 
 RNG = np.random.default_rng(0)
@@ -41,9 +41,9 @@ def test_the_line_is_that_of_the_analysis(see, measured, points):
 
 def test_a_permuted_copy_is_no_barrier_once_it_is_matched(see, measured):
     problem = lab.problem("moons_mlp", widths=(16,))
-    theta, chain = RNG.normal(size=problem.dim), Chain.of(problem.layout)
+    theta, wiring = RNG.normal(size=problem.dim), wiring_of(problem)
     order = [torch.as_tensor(RNG.permutation(16))]
-    copy = chain.permuted(torch.as_tensor(theta), order).numpy()
+    copy = wiring.permuted(torch.as_tensor(theta), order).numpy()
     found, _ = measured(Connectivity(), problem, {"a": see(theta), "b": see(copy)})
     assert np.ptp(found.arrays["loss"]) > 0.1
     assert np.ptp(found.arrays["matched_loss"]) < 1e-9
