@@ -159,12 +159,14 @@ def batch_eigenvalues(
     ends = yield from part_of(_ends(problem, point, known, what, start, 1e-3), 0.0, _FULL)
     vectors = ends.top.vectors
     rows = _random_rows(vectors, seed)
-    images = whole.product(torch.cat([vectors, rows]))
+    images, size = whole.product(torch.cat([vectors, rows])), whole.size
+    del whole  # its graph, before there are others
     seen, sizes, bends, products = [], [], [], 0
     for number, batch in enumerate(chosen):
         part = matrix_of(problem, point, operator, batch, layers)
         off = part.product(torch.cat([vectors, rows])) - images
-        sizes.append(_squared_norm(off, vectors) / whole.size)
+        del part
+        sizes.append(_squared_norm(off, vectors) / size)
         bends.append(_bends(off[:known], ends.top))
         search = _ends(problem, point, k, {**what, "batch": batch}, None, _TOL)
         share = (1 - _FULL) / len(chosen)
@@ -172,7 +174,6 @@ def batch_eigenvalues(
         seen.append(found)
         products += len(off) + found.products
     yield Progress(1.0)
-    size = whole.size
     noises = torch.stack(sizes)  # s² of each batch
     noise = float(noises.mean()) ** 0.5
     b = effective_batch(len(chosen[0]), problem.samples)

@@ -146,15 +146,22 @@ def batch_rates(
         search = leading(whole, point, tol=_TOL, start=None, limit=_MOST, seed=seed)
         found = yield from part_of(search, 0.0, 0.5)
         lambda_max, products = float(found.values[0]), found.products
-    seen = []
-    for i in range(pairs):
+    draws = [
+        random_direction(problem.dim, seed, "batch noise", i, like=point) for i in range(pairs)
+    ]
+    vectors = [(draw / torch.linalg.vector_norm(draw))[None] for draw in draws]
+    images, seen = [], []
+    for vector in vectors:
+        images.append(whole.product(vector))
+        yield Progress(0.5 + 0.25 * len(images) / pairs)
+    del whole  # its graph, before there are others
+    for i, (vector, image) in enumerate(zip(vectors, images, strict=True)):
         drawn = torch.randperm(n, generator=generator(seed, "batches", i))[:reference]
         part = scaled(operator(problem, point, batch=drawn), scale)
-        vector = random_direction(problem.dim, seed, "batch noise", i, like=point)[None]
-        vector = vector / torch.linalg.vector_norm(vector)
-        seen.append(float((part.product(vector) - whole.product(vector)).double().square().sum()))
-        products += 2
-        yield Progress(0.5 + 0.5 * (i + 1) / pairs)
+        seen.append(float((part.product(vector) - image).double().square().sum()))
+        del part
+        yield Progress(0.75 + 0.25 * len(seen) / pairs)
+    products += 2 * pairs
     measured = torch.tensor(seen, dtype=torch.float64) * effective_batch(reference, n)
     noise, error = float(measured.mean()), float(measured.std() / math.sqrt(pairs))
     counts = torch.tensor(sizes, dtype=torch.float64)

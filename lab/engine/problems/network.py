@@ -350,7 +350,7 @@ def kept_bytes(problem: Network, theta: torch.Tensor, samples: int) -> int:
     def note(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # itself it would hold the graph that holds it, for ever
 
     batch = (torch.arange(samples) % len(problem.dataset)).expand(len(theta), -1)
     theta = theta.detach().requires_grad_()

@@ -1,6 +1,8 @@
 """What holds for every analysis: kinds and precision of numbers, progress, cancelling."""
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ import torch
 import lab
 from lab import analysis
 from lab.engine.analysis.base import Cancelled
+from lab.engine.memory import PeakMemory
 from lab.engine.problem import Problem
+from lab.engine.problems.roperator import ROperator
 from lab.engine.userarrays import as_tensor
 
 RNG = np.random.default_rng(0)
@@ -215,3 +219,48 @@ def test_where_nothing_is_finite_no_number_is_made_up():
     for function in (analysis.sgd_stability, analysis.functional_dimension):
         with pytest.raises(ValueError, match="finite"):
             function(MOONS, nowhere)
+
+
+def graphs():
+    """Shapes of all tensors there are that hang on a graph."""
+    there = (item for item in gc.get_objects() if type(item) is torch.Tensor)
+    return [tuple(item.shape) for item in there if item.grad_fn is not None]
+
+
+@pytest.fixture
+def no_collection():
+    """Without the collector: what only it would free counts as kept."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.usefixtures("no_collection")
+def test_no_graph_and_no_memory_outlive_a_call(name):
+    function, given, options = CASES[name]
+    cast = [torch.as_tensor(item) if isinstance(item, np.ndarray) else item for item in given]
+    with PeakMemory() as memory:
+        function(*cast, **options)  # the first time, tables and caches are made
+        before = memory.live
+        result = function(*cast, **options)
+        stays = memory.live - before
+    assert not graphs()
+    storages = {item.untyped_storage() for item in arrays(result)}
+    assert stays <= sum(storage.nbytes() for storage in storages)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name][1][0] is MOONS])
+def test_one_graph_makes_room_for_the_next(monkeypatch, name):
+    function, given, options = CASES[name]
+    alive, make = weakref.WeakSet(), ROperator.__init__
+
+    def counted(self, *args):
+        assert not alive
+        make(self, *args)
+        alive.add(self)
+
+    monkeypatch.setattr(ROperator, "__init__", counted)
+    function(*given, **options)
+    assert not alive
