@@ -84,8 +84,8 @@ class Chip(QFrame):
         return job is not None and (now - self._since > SLOW or (job.left or 0.0) > SLOW)
 
 
-def progress(job: JobState, name: str = "computing …") -> str:
+def progress(job: JobState, name: str = "") -> str:
     """How far work is, how long it will last, what the whole takes: the most important first."""
     left = f"{duration(job.left)} left" if job.left is not None and job.left >= 1 else ""
-    words = f"{name} {100 * job.done:.0f} %", left, job.cost
+    words = f"{name} {100 * job.done:.0f} %".lstrip(), left, job.cost
     return DOT.join(word for word in words if word)

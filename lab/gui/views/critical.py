@@ -103,7 +103,7 @@ class Critical(View):
     def signature(self) -> Any:
         """Also how far the search is, and what the user chose."""
         frame = self.bridge.frame
-        under_way = id(frame.partials.get(KEY)), self._progress()
+        under_way = id(frame.partials.get(KEY)), self._progress(), KEY in frame.asked
         return super().signature(), under_way, self._colours.choice, self._chosen
 
     def draw(self) -> None:
@@ -160,7 +160,7 @@ class Critical(View):
         """How far the search is, in words."""
         job = self._job()
         if job is not None:
-            return progress(job)
+            return progress(job, "computing …")
         return "waits" if self._asked is not None else ""
 
     def _job(self) -> JobState | None:

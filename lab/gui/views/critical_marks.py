@@ -90,7 +90,7 @@ class CriticalMarks(pg.UIGraphicsItem):
             return ""
         if self.marks is None:
             job = self._shapes.job
-            return self._shapes.trouble if job is None else progress(job)
+            return self._shapes.trouble if job is None else progress(job, "computing …")
         counts = {k: int((self.marks.index == k).sum()) for k in WORDS}
         words = [f"{n} {(MANY if n > 1 else WORDS)[kind]}" for kind, n in counts.items() if n]
         return ", ".join(words) or "none"

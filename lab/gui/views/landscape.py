@@ -129,7 +129,6 @@ class Landscape(View):
         news = self._survey.look(), self.layers.look()
         if any(news):
             self._show_surface()
-        self._under_way.look()
         self.basins.look(seen=self._survey.ground.exact)
         self._plot.set_legend(self.basins.entries, "bottom left")
         shown, ground, movable = self.lanes(), self._survey.ground, self._movable()
@@ -140,8 +139,8 @@ class Landscape(View):
         self._strip.say(self._facts())
         hint = "click to set the start · drag to move it" if movable and shown else ""
         self.said.emit(self._survey.trouble or hint or ground.text)
-        waits = self._arrows.look(ground)
-        if waits or self._runs.behind:
+        waits = self._arrows.look(ground), self._under_way.look(), self._runs.behind
+        if any(waits):
             self.outdated()  # for an answer; and a long record is read a part at a time
 
     # -- the ground ----------------------------------------------------------------------------

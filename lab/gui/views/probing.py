@@ -61,7 +61,8 @@ class Probing(View):
 
     def signature(self) -> Any:
         """Also what is under way."""
-        return super().signature(), self.job, self.bridge.frame.playing
+        frame = self.bridge.frame
+        return super().signature(), self.job, self.key in frame.asked, frame.playing
 
     @property
     def key(self) -> tuple[str, str]:
@@ -138,6 +139,8 @@ class Probing(View):
         step = None if shown is None else shown.step
         progress = self._asking.progress(job)  # nothing for what is done in no time
         asked = self.key in frame.asked
+        if job is not None and not progress:
+            self.outdated()  # it may soon be worth a word, however long its next slice is
         self._asking.offer(
             step,
             self.state.cursor,
@@ -145,7 +148,7 @@ class Probing(View):
             running=progress if asked else "",
             empty=shown is None and self.partial() is None,
         )
-        words = words if asked else [progress, *words]
+        words = words if asked or not progress else [f"computing … {progress}", *words]
         self.said.emit(" · ".join(word for word in words if word))
 
     def _is_coming(self) -> bool:

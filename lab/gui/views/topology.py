@@ -4,11 +4,16 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
+    QHBoxLayout,
+    QLabel,
     QScrollArea,
+    QSizePolicy,
     QSlider,
     QStackedLayout,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -19,7 +24,7 @@ from lab.gui.views.asking import STALE
 from lab.gui.views.bars_plot import BarsPlot
 from lab.gui.views.base import View
 from lab.gui.views.basins_table import BasinsTable
-from lab.gui.views.chip import MARGIN, Chip, progress
+from lab.gui.views.chip import DOT, MARGIN, Chip, progress
 from lab.gui.views.plot import Plot
 from lab.gui.views.segments import Segments
 from lab.gui.views.shapes import Shapes
@@ -40,7 +45,7 @@ TIPS = (
     "Birth and death of basins (H₀) and of holes (H₁) as the level rises",
     "Where the basins are, how deep and how large",
 )
-SLIDER = 100  # its steps
+SLIDER, SLIDER_WIDTH = 100, 64  # its steps, and pixels
 
 
 class Topology(View):
@@ -61,25 +66,36 @@ class Topology(View):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(self._table)
-        self._stack = QStackedLayout(self)
+        self._stack = QStackedLayout()
         for part in (self._tree, self._bars, area, self._note):
             self._stack.addWidget(part)
+        self._words = QLabel(objectName="muted")
+        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._modes = Segments(MODES, TIPS)
         self._modes.chosen.connect(self._look_again)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, SLIDER)
-        self._slider.setFixedWidth(64)
+        self._slider.setFixedWidth(SLIDER_WIDTH)
         self._slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._slider.setToolTip("Hide what is less persistent")
         self._slider.setAccessibleName("least persistence")
         self._slider.valueChanged.connect(self._look_again)
+        below = QHBoxLayout()  # the header of a narrow panel has no room for both
+        below.setContentsMargins(12, 0, 12, 5)
+        below.addWidget(self._words, 1)
+        below.addWidget(self._slider)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addLayout(self._stack, 1)
+        inside.addLayout(below)
         self._chip = Chip(self)
         self._chip.pressed.connect(self._turn)
         self._key: Any = None  # what is drawn
 
     def header_widgets(self) -> list[QWidget]:
-        """The threshold, and what is drawn."""
-        return [self._slider, self._modes]
+        """What is drawn."""
+        return [self._modes]
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -97,12 +113,12 @@ class Topology(View):
         """Draw the topology of what the landscape shows."""
         found = self._shapes.look()
         self._show_work()
-        self._slider.setVisible(found is not None)
+        for part in (self._words, self._slider):
+            part.setVisible(found is not None)
         if found is None:
             self._stack.setCurrentWidget(self._note)
             flat = self.recording.header["problem"]["dim"] == 1
             self._note.set_note(self._shapes.trouble or (FLAT if flat else EMPTY))
-            self.said.emit("")
             return
         place = MODES.index(self._modes.choice)
         self._stack.setCurrentIndex(place)
@@ -118,12 +134,20 @@ class Topology(View):
                 self._bars.show_bars(found, least, opacity, at_once=jump)
             else:
                 self._table.show_basins(found, least, opacity)
-        self.said.emit(" · ".join(word for word in self._about(found, least) if word))
+        self._say([word for word in self._about(found, least) if word])
+
+    def _say(self, words: list[str]) -> None:
+        """Tell under the picture what is known of it."""
+        text, mode = DOT.join(words), Qt.TextElideMode.ElideRight
+        self._words.setText(self._words.fontMetrics().elidedText(text, mode, self._words.width()))
+        self._words.setToolTip("\n".join(words))
 
     def _show_work(self) -> None:
         """Say how far what is under way is, offering to give it up, or to begin again."""
         job, stopped = self._shapes.job, self._shapes.stopped
         slow = self._chip.is_slow(job)
+        if job is not None and not slow:
+            self.outdated()  # it may soon be worth a word
         if slow:
             self._chip.say(progress(job), "cancel", "Give up the topology under way")
         elif stopped:
@@ -162,6 +186,11 @@ class Topology(View):
             self._shapes.begin_again()
         else:
             self._shapes.cancel()
+        self.outdated()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Words and chip keep their places."""
+        super().resizeEvent(event)
         self.outdated()
 
     @Slot()

@@ -21,10 +21,10 @@ class TreePlot(Plot):
 
     def __init__(self):
         """Make an empty plot."""
-        super().__init__("basins", "loss")
+        super().__init__("", "loss")
         axis = self.getPlotItem().getAxis("bottom")
         axis.setTicks([[]])
-        axis.setHeight(20)
+        axis.setHeight(4)
         self._drawing = Drawing(self)
         self._found: Any = None
         self._branches: list[Branch] = []

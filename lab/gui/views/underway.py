@@ -39,8 +39,12 @@ class UnderWay(Chip):
         jobs = self._jobs().values()
         return [round(100 * job.done) for job in jobs], self._survey.stopped, self._layers.stopped
 
-    def look(self) -> None:
-        """Say how far the work is, or where it was stopped."""
+    def look(self) -> bool:
+        """Say how far the work is, or where it was stopped.
+
+        Returns:
+            Whether there is work that may soon be worth a word.
+        """
         jobs = self._jobs()
         curved = CURVATURE in jobs or (self._layers.curved and not jobs)
         job = jobs.get(CURVATURE if curved else SURFACE)
@@ -54,6 +58,7 @@ class UnderWay(Chip):
             self._place(f"{name} stopped at {100 * done:.0f} %", "Go on", "Compute the rest")
         self._running = slow
         self.setVisible(slow or stopped)
+        return job is not None and not slow
 
     def _place(self, text: str, button: str, tip: str) -> None:
         """Stand in the middle, above."""

@@ -28,9 +28,10 @@ def test_it_has_words_and_a_button(room, qtbot):
     wide = chip.width()
     with qtbot.waitSignal(chip.pressed):
         chip._button.click()
-    chip.say("computing … 30 % · 8 s left · 2,601 values · about 12 s · 3.1 MB", "cancel", "")
+    room.resize(260, 200)
+    chip.say("30 % · 8 s left · 2,601 values · about 12 s · 3.1 MB", "cancel", "")
     assert chip.width() <= room.width()
-    assert chip.words.startswith("computing … 30 % · 8 s left")
+    assert chip.words.startswith("30 % · 8 s left")
     assert not chip.words.endswith("MB")
     chip.say("", "cancel", "")
     assert chip.property("bare")
@@ -55,10 +56,10 @@ def test_work_is_worth_a_word_once_it_lasts(room, monkeypatch):
 @pytest.mark.parametrize(
     ("left", "cost", "words"),
     [
-        (12.4, "300 values", "computing … 37 % · 12 s left · 300 values"),
-        (1200.0, "", "computing … 37 % · 20 min left"),
-        (0.2, "", "computing … 37 %"),
-        (None, "", "computing … 37 %"),
+        (12.4, "300 values", "37 % · 12 s left · 300 values"),
+        (1200.0, "", "37 % · 20 min left"),
+        (0.2, "", "37 %"),
+        (None, "", "37 %"),
     ],
 )
 def test_how_far_work_is(left, cost, words):

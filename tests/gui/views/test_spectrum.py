@@ -447,7 +447,7 @@ def test_what_was_asked_for_here_can_be_given_up(desk, bare, monkeypatch):
         asked = {("probe", "hessian_spectrum"): job._replace(done=done)}
         on.show(bare, 0, asked=asked)
         now[0] += 0.6
-    assert on.view._asking.words == "computing … 1 % · 4 s left · 120 products · about 4 s · 3 MB"
+    assert on.view._asking.words == "1 % · 4 s left · 120 products · about 4 s · 3 MB"
     assert button.isVisible()
     assert button.text() == "cancel"
     button.click()
