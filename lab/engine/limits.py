@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 CORNERS = 200  # of a limit that follows a schedule
 FAR = 2.5  # a limit beyond this many times the largest eigenvalue is named, not drawn
-GRADIENT_RULES = ("sgd", "momentum", "nesterov", "torch.optim.SGD")
+GRADIENT_RULES = ("sgd", "momentum", "nesterov", "sum_of_losses", "torch.optim.SGD")
 
 
 class Limit(NamedTuple):
@@ -52,7 +52,8 @@ def limit(spec: Any, step: int, run: int = 0) -> Limit | None:
 
     Weight decay that is added to the gradient is curvature too, and leaves so much less for the
     loss. For rules that scale the gradient the Hessian alone does not tell, and 2/η is drawn for
-    want of a better line; `Rule.response` knows theirs.
+    want of a better line; `Rule.response` knows theirs. A rule that gives a reason why no curvature
+    limits its steps, `Rule.no_limit`, has none.
 
     Args:
         spec: the lane.
@@ -60,14 +61,14 @@ def limit(spec: Any, step: int, run: int = 0) -> Limit | None:
         run: for the values of its swept knobs.
 
     Returns:
-        The limit, None for a rule without a learning rate.
+        The limit, None for a rule without one, or without a learning rate.
     """
     now = _knobs(spec, step, run)
     lr = now.get("lr")
     if not isinstance(lr, int | float) or not lr > 0:
         return None
     if spec.optimizer not in GRADIENT_RULES:
-        return Limit(2 / lr, "2/η")
+        return None if getattr(spec.entry.factory, "no_limit", "") else Limit(2 / lr, "2/η")
     momentum, decay = now.get("momentum", 0), added_decay(spec, step, run)
     share = 1 - now.get("dampening", 0) if momentum else 1
     ahead = spec.optimizer == "nesterov" or now.get("nesterov", False)

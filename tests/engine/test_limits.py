@@ -44,6 +44,11 @@ def test_rules_that_scale_the_gradient_have_the_plain_line():
     assert limit(lab.Lane("adam", lr=0.02), 0) == (pytest.approx(100), "2/η")
 
 
+@pytest.mark.parametrize("optimizer", ["lion", "muon", "newton", "sam", "torch.optim.Adam"])
+def test_none_where_the_rule_says_why_there_is_none(optimizer):
+    assert limit(lab.Lane(optimizer, lr=0.02), 0) is None
+
+
 def test_none_without_a_learning_rate():
     assert limit(lab.Lane("sgd", lr=0.0), 0) is None
 

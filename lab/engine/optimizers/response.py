@@ -9,33 +9,35 @@ Root = Callable[[torch.Tensor, int], torch.Tensor]  # vectors (n, dim), run -> (
 
 # Why rules have no such limit: sentences for `Rule.no_limit`.
 ANOTHER_FUNCTION = (
-    "It goes down another function than the loss whose curvature is measured, so no limit is known."
-)
-AVERAGED_POINTS = (
-    "Its gradients are taken at averages whose weights change from step to step, so no limit is "
+    "The steps go down another function than the loss whose curvature is measured, so no limit is "
     "known."
 )
+AVERAGED_POINTS = (
+    "Gradients are taken at averages whose weights change from step to step, so no limit is known."
+)
 BY_CURVATURE = (
-    "It divides its steps by the curvature that it finds, so no curvature is too large for them."
+    "Steps are divided by the curvature that is found, so no curvature is too large for them."
 )
 FIXED_LENGTH = (
-    "Its steps are as long as η says, however steep it is: no curvature makes them grow. Where "
-    "they end they hop to and fro by that length, half of it to either side, or further where "
-    "momentum lags."
+    "Steps are as long as η says, however steep it is: no curvature makes them grow. Where they "
+    "end they hop to and fro by that length, half of it to either side, or further where momentum "
+    "lags."
 )
 FROM_VALUES = (
-    "It compares values at random points and follows no gradient, so no curvature limits its steps."
+    "Values at random points are compared and no gradient is followed, so no curvature limits the "
+    "steps."
 )
 KEPT_IN_A_SET = (
-    "Its steps are bent to stay within a set, so the curvature of the loss alone sets no limit."
+    "Steps are bent to stay within a set, so the curvature of the loss alone sets no limit."
 )
-NOT_LOOKED_INTO = "It runs as its package has it and does not say how its steps answer curvature."
+NOT_LOOKED_INTO = "The package's own code makes the steps, and does not say what they stand."
 SEVERAL_LOSSES = (
-    "It turns the gradients of several losses against each other, so no single Hessian sets a "
+    "The gradients of several losses are turned against each other, so no single Hessian sets a "
     "limit."
 )
 UPHILL = (
-    "Where it looks uphill depends on more than the Hessian's eigenvalues, so they set no limit."
+    "Where the look uphill goes depends on more than the Hessian's eigenvalues, so they set no "
+    "limit."
 )
 WORKERS = (
     "Each run has data of its own and is drawn towards its neighbours, so no single Hessian sets a "
