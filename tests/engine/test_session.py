@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from toys import Bowl, Regression, Trap, entries
+from sessions import (
+    COUNTED,
+    THREE,
+    assert_same,
+    assert_same_lane,
+    assert_same_lanes,
+    experiment,
+    reach,
+    told,
+)
+from toys import Bowl, Regression, Trap
 
 from lab.engine.catalogue import Choice
 from lab.engine.experiment import Experiment
@@ -10,66 +20,8 @@ from lab.engine.plan import Lane
 from lab.engine.probe_plan import ProbePlan
 from lab.engine.recorder import open_recording
 from lab.engine.session import Session
-from lab.engine.turns import WAITING
-
-MEASURED = ("theta", "loss", "grad_norm", "shown")
-COUNTED = ("value_evaluations", "gradient_evaluations", "hessian_products")
 
 pytestmark = pytest.mark.usefixtures("toys")
-
-with entries():
-    THREE = (
-        Lane("adam", lr=0.05, start=[[-1.5, 2.0], [1.0, -1.0]]),
-        Lane("sgd", lr=[1e-3, 2e-3, 0.5], start=[-1.5, 2.0]),
-        Lane("toy_average", lr=1e-3, changes=[{"step": 13, "lr": 2e-4}], runs=2, stop=70),
-    )
-
-
-def experiment(problem="rosenbrock", lanes=THREE, steps=120, **more):
-    return Experiment(problem, lanes, **{"steps": steps, "device": "cpu", **more})
-
-
-def assert_same_lane(one, other, name, stop=None):
-    """All rows but the seconds are the same, bit for bit."""
-    a, b = one.lane(name), other.lane(name)
-    stop = 10**9 if stop is None else stop
-    for quantity in (*MEASURED, *COUNTED):
-        left, right = a.read(quantity, 0, stop), b.read(quantity, 0, stop)
-        np.testing.assert_array_equal(left[0], right[0], err_msg=f"{name} {quantity}")
-        np.testing.assert_array_equal(left[1], right[1], err_msg=f"{name} {quantity}")
-    if stop == 10**9:
-        assert repr(a.diverged) == repr(b.diverged)
-
-
-def assert_same(one, other):
-    assert_same_lanes(one, other)
-    assert told(one) == told(other)
-
-
-def assert_same_lanes(one, other):
-    assert one.lanes == other.lanes
-    for name in one.lanes:
-        assert_same_lane(one, other, name)
-
-
-def told(recording):
-    """Results and what went wrong, without what they cost."""
-    results = [
-        (r.name, r.lane, r.step, dict(r.info), sorted((k, v.tolist()) for k, v in r.arrays.items()))
-        for r in recording.results
-    ]
-    events = [
-        (e.step, e.lane, e.kind, e.data.get("run"), e.data.get("message"))
-        for e in recording.events
-        if e.kind in ("diverged", "failed")
-    ]
-    return sorted(map(repr, results)), sorted(map(repr, events))
-
-
-def reach(session, step):
-    """Advance to a step, and work off measurements only where stepping waits for them."""
-    while session.advance(step):
-        session.jobs.work()
 
 
 def in_slices(session, seed):
@@ -603,115 +555,8 @@ def test_an_experiment_that_cannot_run_leaves_an_old_file_alone(tmp_path):
     assert path.read_text() == "precious"
 
 
-# -- measurements ------------------------------------------------------------------------------
-
-
-def test_probes_measure_when_they_are_due():
-    recording = run(experiment(steps=20, probes=[ProbePlan("toy_where", 8, {"power": 2})]))
-    found = recording.probe("toy_where")
-    assert [(r.step, r.lane) for r in found] == [
-        (step, lane) for step in (0, 8, 16) for lane in ("adam", "sgd", "toy_average")
-    ]
-    for result in found:
-        theta = recording.theta(result.lane)[result.step].astype(np.float64)
-        np.testing.assert_array_equal(result.theta, theta**2)  # NaN where a run is gone
-        assert result.arrays["knob_lr"].shape == (len(theta),)
-        assert result.seed == 0
-        assert not result.theta.flags.writeable
-    assert found[-1].knob_lr[0] == np.float32(2e-4)  # turned at step 13
-
-
-def test_probes_of_all_lanes_see_those_that_are_there_at_the_step():
-    lanes = [*THREE, Lane("adam", branch_of="adam", branch_step=30, name="b", runs=2)]
-    recording = run(experiment(lanes=lanes, probes=[ProbePlan("toy_together", 10)]))
-    found = {r.step: r for r in recording.probe("toy_together")}
-    assert sorted(found) == list(range(0, 121, 10))
-    for step, result in found.items():
-        expected = ["adam", "sgd", "toy_average", "b"]
-        if step > 70:
-            expected.remove("toy_average")  # it has stopped
-        if step < 30:
-            expected.remove("b")  # a branch is the lane it comes from, until it leaves it
-        if step == 30:
-            expected = [name for name in expected if name in result.lanes]
-        assert result.lanes == expected
-        for name in result.lanes:
-            np.testing.assert_array_equal(result.arrays[name], recording.theta(name)[step, 0])
-
-
-def test_probes_of_all_lanes_do_not_wait_for_lanes_that_failed_or_were_removed():
-    trap = Trap(40)
-    plan = Experiment(trap, ["sgd", "adam"], [ProbePlan("toy_together", 5)], 60, device="cpu")
-    recording = Session(plan).run()
-    assert [r.step for r in recording.probe("toy_together")] == list(range(0, 61, 5))
-    session = Session(experiment(probes=[ProbePlan("toy_together", 10)]))
-    while session.recording.lane("adam").head < 45:
-        session._turns.burst(session._lanes.able("adam"), 45, float("inf"))
-    for name in ("sgd", "toy_average"):
-        session.remove_lane(name)
-    session.jobs.work()
-    assert [(r.step, r.lanes) for r in session.recording.probe("toy_together")] == [
-        (step, ["adam"]) for step in (10, 20, 30, 40)
-    ] or [r.step for r in session.recording.probe("toy_together")] == [0, 10, 20, 30, 40]
-
-
-@pytest.mark.parametrize("way", range(6))
-def test_a_probe_that_goes_wrong_is_an_event_and_nothing_more(way, tmp_path):
-    plans = [ProbePlan("toy_clumsy", 10, {"way": way}), ProbePlan("toy_where", 10)]
-    recording = run(experiment(steps=20, lanes=THREE[:1], probes=plans), to=tmp_path / "x.lab")
-    failed = [event for event in recording.events if event.kind == "failed"]
-    assert [(e.step, e.lane, e.data["measurement"]) for e in failed] == [
-        (step, "adam", "toy_clumsy") for step in (0, 10, 20)
-    ]
-    words = [
-        "RuntimeError: at once",
-        "'NoneType' object is not iterable",
-        "in the middle",
-        "'str' object has no attribute 'done'",
-        "TypeError: it gave a str instead of a Measurement",
-        "x is no array of numbers but of object",
-    ]
-    assert words[way] in failed[0].data["message"]
-    assert "Traceback" in failed[0].data["details"]
-    assert len(recording.probe("toy_where")) == 3
-    assert_same(recording, open_recording(tmp_path / "x.lab"))
-
-
-def test_measurements_do_not_pile_up():
-    session = Session(experiment(lanes=THREE[:1], probes=[ProbePlan("toy_where", 1)]))
-    assert session.advance()
-    assert len(session.jobs) == WAITING
-    assert session.head < 2 * WAITING
-    assert session.advance()  # nothing is done before some are worked off
-    assert len(session.jobs) == WAITING
-    session.jobs.work()
-    session.run()
-    assert len(session.recording.results) == 121
-
-
-def test_probes_can_be_changed_on_the_way():
-    session = Session(experiment(probes=[ProbePlan("toy_where", 10)]))
-    reach(session, 50)
-    session.set_probes((ProbePlan("toy_together", 20),))
-    session.run()
-    assert session.experiment.probes == (ProbePlan("toy_together", 20),)
-    assert {r.step for r in session.recording.probe("toy_where")} == {0, 10, 20, 30, 40, 50}
-    assert [r.step for r in session.recording.probe("toy_together")] == [60, 80, 100, 120]
-
-
 def test_objects_are_problems_too():
     session = Session(Experiment(Bowl(4), [Lane("sgd", runs=3)], steps=5, device="cpu"))
     recording = session.run()
     assert recording.theta("sgd").shape == (6, 3, 4)
     assert recording.experiment.problem is session.problem
-
-
-def test_what_all_lanes_are_measured_for_is_planned_as_soon_as_the_last_one_arrives():
-    lanes = [Lane("sgd", lr=1e-4, name="a"), Lane("sgd", lr=1e-4, name="b")]
-    plans = [ProbePlan("connectivity", 10)]
-    session = Session(Experiment("rosenbrock", lanes=lanes, steps=10, probes=plans))
-    session.jobs.work()
-    while session.head < 10:
-        session.advance(10, seconds=0.0)
-    session.jobs.work()  # nobody asks for steps any more
-    assert [result.step for result in session.recording.results] == [0, 10]
