@@ -48,7 +48,7 @@ class EdgePlot(StepsPlot):
         if self._unit_line and self._placed:
             heights["one"] = self._unit_line, 0.0
         for edge in self._placed:
-            known = finite([edge.limit[1]])
+            known = finite(edge.limit[1])
             if edge.strong and len(known):
                 heights["limit"] = edge.formula, float(known[0])
         scaled = [
@@ -68,7 +68,7 @@ class EdgePlot(StepsPlot):
 
     def _y_range(self, tracks: list[Track]) -> tuple[float, float]:
         """Logarithms of the lowest and highest value drawn, limits among them, with some room."""
-        values = finite(part for t in tracks for part in (t.main, t.others, t.limit[1]))
+        values = finite(*(part for t in tracks for part in (t.main, t.others, t.limit[1])))
         if self._unit_line and tracks:
             values = np.append(values, 0.0)
         if not len(values):

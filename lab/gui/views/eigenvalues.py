@@ -11,6 +11,7 @@ from lab.engine.limits import FAR, Limit
 from lab.gui.theme import CAPTION_POINTS, number_font
 from lab.gui.views.drawing import Drawing
 from lab.gui.views.plot import LEFT_WIDTH, Plot
+from lab.gui.views.values import finite
 from lab.gui.views.words import dot, short, table
 from lab.palette import Theme
 
@@ -107,7 +108,7 @@ class SpectrumPlot(Plot):
         left, right = self._x_range()
         for place, one in enumerate(self._shown):
             base = float(count - 1 - place)
-            values = np.sort(_finite(one.result.eigenvalues))
+            values = np.sort(finite(one.result.eigenvalues))
             drawing.line(("base", place), [left, right], [base, base], theme.line)
             _sticks(drawing, place, values, base, base + _STICK, one.colour)
             tops = [(float(v), base + _STICK, one.colour) for v in values]
@@ -155,7 +156,7 @@ class SpectrumPlot(Plot):
 
     def _draw_known(self, drawing: Drawing, found: Any, floor: float, height: float) -> None:
         """The eigenvalues known exactly, as sticks: those of the bulk muted."""
-        values = _finite(found.eigenvalues)
+        values = finite(found.eigenvalues)
         edge = found.info.get("outlier_edge", -np.inf)
         _sticks(drawing, "top", values[values > edge], floor, height, self.theme.text)
         if (values <= edge).any():
@@ -166,7 +167,7 @@ class SpectrumPlot(Plot):
         found, theme = one.result, self.theme
         row, top = high + 0.08 * (high - floor), high + 0.34 * (high - floor)
         left, right = self._x_range()
-        ends = [*_finite(found.batch_largest[:, 0]), *_finite(found.batch_smallest)]
+        ends = [*finite(found.batch_largest[:, 0]), *finite(found.batch_smallest)]
         drawing.line("row", [left, right], [row, row], theme.line)
         drawing.dots("batches", [(float(x), row, one.colour) for x in ends], 6)
         for key, at, colour in _foreseen(found, theme):
@@ -232,7 +233,7 @@ class SpectrumPlot(Plot):
         found = self._shown[0].result
         if "batch_largest" not in found.arrays:
             return []
-        largest, smallest = _finite(found.batch_largest[:, 0]), _finite(found.batch_smallest)
+        largest, smallest = finite(found.batch_largest[:, 0]), finite(found.batch_smallest)
         both = np.concatenate([largest, smallest])
         if not len(both) or np.abs(both - x).min() > near:
             return []
@@ -283,17 +284,12 @@ def _sticks(
 
 def _span(result: Any) -> tuple[float, float]:
     """Lowest and highest eigenvalue of a result, and where its density is."""
-    values = [_finite(result.eigenvalues)]
+    values = [finite(result.eigenvalues)]
     for name in ("grid", "batch_largest", "batch_smallest"):
         if name in result.arrays:
-            values.append(_finite(result.arrays[name]))
+            values.append(finite(result.arrays[name]))
     joined = np.concatenate(values)
     return (float(joined.min()), float(joined.max())) if len(joined) else (0.0, 0.0)
-
-
-def _finite(values: Any) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    return values[np.isfinite(values)]
 
 
 def _log(values: np.ndarray, floor: float) -> np.ndarray:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from lab.gui.views.drawing import Drawing
 from lab.gui.views.plot import Plot
+from lab.gui.views.values import finite
 from lab.gui.views.words import short
 from lab.palette import DARK, Theme, mixed
 
@@ -75,7 +76,7 @@ class LinesPlot(QWidget):
         """The histogram of T·l, with what it is on a slope and in a bowl."""
         low, found = MARKS[0][0], self._found
         # no line has less than its rise, which is T·l = 0.5; rounding may say a little less
-        values = np.maximum(_finite(found.total_variation) * found.radius, low)
+        values = np.maximum(finite(found.total_variation) * found.radius, low)
         high = max(1.25, 1.04 * float(values.max(initial=0)))
         counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
         top = 1.25 * max(1, int(counts.max()))
@@ -94,7 +95,7 @@ class LinesPlot(QWidget):
         if self._found is None:
             return
         at = int(np.abs(np.asarray(self._found.s) - x).argmin())
-        values = _finite(np.asarray(self._found.profiles)[:, at])
+        values = finite(np.asarray(self._found.profiles)[:, at])
         if len(values):
             low, high = short(float(values.min())), short(float(values.max()))
             where = short(float(self._found.s[at]))
@@ -104,21 +105,16 @@ class LinesPlot(QWidget):
         """Tell how many lines are as wiggly."""
         if self._found is None:
             return
-        values = _finite(self._found.total_variation) * self._found.radius
+        values = finite(self._found.total_variation) * self._found.radius
         below = int((values <= x).sum())
         self._counts.set_reading(f"T·l ≤ {short(x)}: {below} of {len(values)}")
 
 
-def _finite(values: Any) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    return values[np.isfinite(values)]
-
-
 def _around(values: np.ndarray) -> tuple[float, float]:
     """A range that holds all finite values, with room."""
-    finite = _finite(values)
-    if not len(finite):
+    values = finite(values)
+    if not len(values):
         return (0.0, 1.0)
-    low, high = float(finite.min()), float(finite.max())
+    low, high = float(values.min()), float(values.max())
     room = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
     return low - room, high + room

@@ -78,7 +78,7 @@ class SeriesPlot(StepsPlot):
 
     def _y_range(self, tracks: list[Track]) -> tuple[float, float]:
         """What holds all lines with some room, and bands as far as they are near."""
-        lines = finite(part for track in tracks for part in (track.main, track.others))
+        lines = finite(*(part for track in tracks for part in (track.main, track.others)))
         if not len(lines):
             return (0.0, 1.0)
         if self.log:
@@ -87,7 +87,7 @@ class SeriesPlot(StepsPlot):
             lines = common(lines)
         low, high = float(lines.min()), float(lines.max())
         near = BAND_ROOM * ((high - low) or (0.2 if self.log else abs(high)) or 1.0)
-        bands = finite(part for track in tracks for part in (track.low, track.high))
+        bands = finite(*(part for track in tracks for part in (track.low, track.high)))
         if len(bands):
             low = max(low - near, min(low, float(bands.min())))
             high = min(high + near, max(high, float(bands.max())))

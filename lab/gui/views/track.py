@@ -10,7 +10,7 @@ from lab.gui.views.words import dot, short
 
 MOST = 300  # points of a line: a panel has little more pixels
 DEEPEST = 12.0  # decades below its line at which a band ends that reaches down to 0
-_NAMED = 6  # thin lines that are told at the mouse, at most
+_NAMED = 4  # thin lines that are told at the mouse, at most
 _NOTHING = np.empty(0)
 
 

@@ -74,11 +74,11 @@ class TracksPlot(StepsPlot):
 
     def _y_range(self, tracks: list[Track]) -> tuple[float, float]:
         """All that is drawn, with some room; what flies off does not stretch it."""
-        lines = common(finite(part for t in tracks for part in (t.main, t.others)))
+        lines = common(finite(*(part for t in tracks for part in (t.main, t.others))))
         if not len(lines):
             return (0.0, 1.0)
         low, high = float(lines.min()), float(lines.max())
-        bands = finite(part for t in tracks for part in (t.low, t.high))
+        bands = finite(*(part for t in tracks for part in (t.low, t.high)))
         near = bands[np.abs(bands) <= _WIDE * max(high, -low)]
         low, high = float(near.min(initial=low)), float(near.max(initial=high))
         limits = [t.limit[1][-1] for t in tracks if len(t.limit[1])]

@@ -1,6 +1,5 @@
 """Numbers as axes need them: logarithms, finite ones, and those that do not fly off. Qt-free."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ def logs(values: Any) -> np.ndarray:
     return result
 
 
-def finite(parts: Iterable[Any]) -> np.ndarray:
+def finite(*parts: Any) -> np.ndarray:
     """All finite numbers of some arrays, (n,)."""
     values = np.concatenate([np.empty(0), *(np.ravel(part) for part in parts)])
     return values[np.isfinite(values)]

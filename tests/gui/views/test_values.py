@@ -16,8 +16,8 @@ def test_logarithms_where_there_are_any():
 
 def test_finite_numbers_of_any_shape():
     parts = [np.array([[1, np.nan], [np.inf, 2]]), [], (3.0, -np.inf)]
-    assert finite(parts).tolist() == [1, 2, 3]
-    assert finite([]).tolist() == []
+    assert finite(*parts).tolist() == [1, 2, 3]
+    assert finite().tolist() == []
 
 
 def test_what_flies_off_is_left_out():
