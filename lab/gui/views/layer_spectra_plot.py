@@ -126,7 +126,7 @@ class LayerSpectraPlot(Plot):
     def _span(self) -> tuple[float, float]:
         """All that is drawn, but for what is deep below, with some room."""
         parts = [part for lane in self._lanes for part in (lane.values, lane.trace)]
-        heights = finite(logs(np.abs(part)) for part in parts)
+        heights = finite(*(logs(np.abs(part)) for part in parts))
         if not len(heights):
             return -1.0, 1.0
         high = float(heights.max())
