@@ -162,3 +162,16 @@ def test_a_rule_that_cannot_say(desk):
 
 def test_nothing_of_it_stays(survivors, measured):
     assert not survivors(Stability, measured)
+
+
+def test_a_rule_that_no_curvature_limits_says_so(desk):
+    lanes = [lab.Lane("lion", lr=0.001), lab.Lane("lion", name="two", lr=0.002)]
+    plan = lab.ProbePlan("stability", 2)
+    problem = {"name": "moons_mlp", "samples": 20, "widths": (4,)}
+    made = lab.run(lab.Experiment(problem, lanes=lanes, steps=2, probes=[plan], device="cpu"))
+    on = desk(Stability)
+    choose(on, "ratio")
+    on.show(made)
+    note = on.view._ratio._note.text()
+    assert note.count("no curvature makes them grow") == 1
+    assert note.startswith("Lion, ")
