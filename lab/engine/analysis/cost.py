@@ -29,7 +29,7 @@ from lab.engine.lanczos import ROOM
 from lab.engine.memory import PeakMemory
 from lab.engine.problem import Problem
 
-_WARM = 12  # products of a point of a curvature map, with a warm start
+_WARM = 18  # products of a point of a curvature map: 10 to 29 as measured
 _ENOUGH = 0.01  # seconds of work that say how long the whole will take
 _SEMIDEFINITE = ("ggn", "fisher", "ntk")  # few of their eigenvalues are far from zero
 _DENSE = 26  # matrices of single precision at the peak of a dense eigenproblem
@@ -163,17 +163,7 @@ def eigenvalues_cost(
     size = matrix_of(problem, point, operator, None, layers).size
     search = top_eigenvalues.steps(problem, point, k, operator, layers=layers)
     seen = yield from _rehearsed(problem, point, search)
-    k, number = min(k, size), point.element_size()
-    if size <= max(DENSE_DIM, 3 * k):
-        seconds = seen.first + (math.ceil(size / COLUMNS) - 1) * seen.later
-        matrix = size**2 * number  # its columns gather beside the products
-        return Cost(size, "products", seconds, max(seen.peak + matrix, _DENSE * matrix))
-    products = 3 * k // 2 + 8 if operator in _SEMIDEFINITE else 2 * k + 20  # of many searches
-    products = min(size, products)
-    rows = (_rows(products, size) - min(size, ROOM)) * size * number
-    vectors = 3 * k * size * number  # at the end, when no product needs room any more
-    seconds = seen.first + (products - 1) * seen.later
-    return Cost(products, "products", seconds, rows + max(seen.peak, seen.held + vectors))
+    return _search_cost(seen, k, size, operator, point.element_size(), min(size, ROOM))
 
 
 @analysis
@@ -216,7 +206,10 @@ def density_cost(
     cost = Cost(probes * steps, "products", seconds, rows + max(seen.peak, seen.held + smooth))
     if not deflate:
         return cost
-    top = yield from eigenvalues_cost.steps(problem, point, deflate, **options)
+    if group > 1 or size <= max(DENSE_DIM, 3 * deflate):  # the search goes another way
+        top = yield from eigenvalues_cost.steps(problem, point, deflate, **options)
+    else:
+        top = _search_cost(seen, deflate, size, operator, number, min(steps, ROOM))
     count, seconds = top.count + cost.count, top.seconds + cost.seconds
     return Cost(count, "products", seconds, max(top.bytes, cost.bytes))
 
@@ -235,6 +228,34 @@ class _Rehearsal(NamedTuple):
     later: float
     peak: int
     held: int
+
+
+def _search_cost(
+    seen: _Rehearsal, k: int, size: int, operator: str, number: int, room: int
+) -> Cost:
+    """What a search for eigenvalues takes.
+
+    Args:
+        seen: its first slices, or others like them.
+        k: as for `top_eigenvalues`.
+        size: of the matrix.
+        operator: which it is.
+        number: bytes of one number.
+        room: rows of a basis that there was room for in the rehearsal.
+    """
+    k = min(k, size)
+    if size <= max(DENSE_DIM, 3 * k):
+        matrix = size**2 * number  # its columns gather beside the products
+        seconds = seen.first + (math.ceil(size / COLUMNS) - 1) * seen.later
+        return Cost(size, "products", seconds, max(seen.peak + matrix, _DENSE * matrix))
+    products = (
+        3 * k // 2 + 8 if operator in _SEMIDEFINITE else 2 * k + 20
+    )  # as measured, give or take half
+    products = min(size, products)
+    rows = (_rows(products, size) - room) * size * number
+    vectors = 3 * k * size * number  # at the end, when no product needs room any more
+    seconds = seen.first + (products - 1) * seen.later
+    return Cost(products, "products", seconds, rows + max(seen.peak, seen.held + vectors))
 
 
 def _rehearsed(problem: Problem, point: torch.Tensor, steps: Steps) -> Steps[_Rehearsal]:

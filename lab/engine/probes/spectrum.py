@@ -110,8 +110,8 @@ class HessianSpectrum(Probe):
             return None
         if not self.probes:
             return eigenvalues_cost.steps(problem, theta, self.k, **matrix)
-        deflate = min(self.k, size - 1)
-        return density_cost.steps(problem, theta, self.probes, self.steps, deflate, **matrix)
+        matrix |= {"deflate": min(self.k, size - 1), "points": GRID_POINTS}
+        return density_cost.steps(problem, theta, self.probes, self.steps, **matrix)
 
     def _whole(
         self, problem: Problem, theta: torch.Tensor, seed: int, start: Any
