@@ -25,8 +25,8 @@ _EXAMPLES = """examples:
 
 _STATUS = """exit status:
   0    the run reached its end (single runs may have diverged: that is said, and on record)
-  1    not possible here
-  2    what was typed, or the file, makes no sense; nothing was written
+  1    a fault of the lab itself
+  2    what was typed or a file makes no sense, or a folder cannot be written; one line says which
   3    a measurement or a lane failed on the way; everything else was recorded and written
   130  stopped by Ctrl+C; recording.lab holds what was recorded
 """
