@@ -48,7 +48,8 @@ class LayerDensitiesPlot(Plot):
                 drawing.line(name, grid, np.where(y > low, y, np.nan), colour, width=1.5)
         drawing.fade(opacity)
         entries = [(colour, name) for name, colour, *_ in self._lines]
-        self.set_legend([*entries[:-1][:_NAMED], entries[-1]])
+        corner = "top right" if opacity == 1 else "bottom right"  # how old it is stands at the top
+        self.set_legend([*entries[:-1][:_NAMED], entries[-1]], corner)
         left, right = np.nanmin(grids, initial=0.0), np.nanmax(grids, initial=0.0)
         room = _ROOM * (right - left) or 1.0
         self.aim((left - room, right + room), (low, high + 0.3), at_once=at_once)

@@ -124,7 +124,7 @@ class LayerSpectra(LaneProbing):
         tops = np.asarray(found.arrays[f"{info['by']}_largest"], dtype=np.float64)
         if np.isfinite(tops).any():
             at = int(np.nanargmax(tops))
-            words.append(f"of {names_of(found)[at]} {short(tops[at])}")
+            words.append(f"layer {names_of(found)[at]} {short(tops[at])}")
         words.append(f"{info['products']} products")
         missed = int((~np.asarray(found.arrays["converged"])).sum())
         if missed:

@@ -114,7 +114,8 @@ class LayerSpectraPlot(Plot):
         for down, there in ((False, values > 0), (True, values < 0)):
             rows, columns = np.nonzero(there)
             spots = zip(x[rows].tolist(), heights[rows, columns].tolist(), strict=True)
-            drawing.dots((number, down), [(*spot, lane.colour) for spot in spots], down=down)
+            marks = [(*spot, lane.colour) for spot in spots]
+            drawing.dots((number, down), marks, 9 if down else 7, down=down)
         half = 0.4 * _SPREAD / len(self._lanes)
         for dashed, there in ((False, lane.trace > 0), (True, lane.trace < 0)):
             if there.any():
