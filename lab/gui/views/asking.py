@@ -21,6 +21,7 @@ class Asking(Chip):
     def __init__(self, parent: QWidget):
         """Begin hidden, over a view."""
         super().__init__(parent)
+        self.top = 0  # of the picture in the view: what is above it stays free
         self._running = False
         self.pressed.connect(self._pass_on)
 
@@ -52,7 +53,7 @@ class Asking(Chip):
         if empty:  # under the words
             self.move((room.width() - self.width()) // 2, int(0.7 * room.height()))
         else:
-            self.move(room.width() - self.width() - MARGIN, MARGIN)
+            self.move(room.width() - self.width() - MARGIN, self.top + MARGIN)
         self.raise_()
 
     @Slot()

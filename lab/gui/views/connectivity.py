@@ -145,6 +145,7 @@ class Connectivity(Probing):
         self._metric.setVisible(self._page_has_metric(found))
         exact = found is not None and self._row.is_held
         offered = not self._settling.isActive() and not exact
+        self._asking.top = self._row.height()
         self.tell(found, joined.about(found, self.mode), offered=offered)
         if page is self._plot:
             self._place_legend(known)

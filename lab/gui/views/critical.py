@@ -239,7 +239,7 @@ class Critical(View):
         return [
             *words,
             f"step {found.step:,}",
-            f"{found.tried} starts, {found.lost} lost",
+            f"{found.tried} starts{'' if self._job() else f', {found.lost} lost'}",
             f"|∇f| < {short(found.tol)}",
             f"{found.hessians:,} Hessians",
         ]

@@ -344,6 +344,7 @@ def test_a_curve_is_seen_while_it_is_trained_and_can_be_given_up(desk, joined_se
     switch(on, "curve", joined_session, cursor=20, **running)
     assert curves(on) == {"trained curve": pytest.approx(so_far.loss)}
     assert on.view._asking._button.text() == "cancel"
+    assert not on.view._asking.geometry().intersects(on.view._row.geometry())
     assert on.view._asking.isVisible()
     on.view._asking._button.click()
     assert on.bridge.posts[-1] == ("cancel", ("join", "curve_path"))

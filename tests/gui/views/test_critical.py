@@ -107,8 +107,11 @@ def test_what_was_found_so_far_is_shown(desk, searched, bare):
     on.show(bare)
     on.view._search.click()
     part = searched.probe("critical_points")[-1]
-    on.show(bare, partials={("critical_points",): Partial(0.5, part)})
+    key = ("critical_points",)
+    asked = {key: JobState("critical_points", "", 0.5, 1)}
+    on.show(bare, partials={key: Partial(0.5, part)}, asked=asked)
     assert len(on.view._plot.spots) == len(part.loss)
+    assert "lost" not in on.said  # whatever is still on its way
 
 
 def test_why_a_search_failed_is_said(desk, bare):
