@@ -186,12 +186,13 @@ class Problem(Structure, ABC):
         return _dense(self.gauss_newton_products, theta, batch, block)
 
     def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
-        """Products with the Gauss-Newton matrix at a fixed point: as `products`.
+        """Products Jᵀ(S(Jv)) with the Gauss-Newton matrix at a fixed point: as `products`.
 
         Raises:
             ValueError: a problem that is no network.
         """
-        raise ValueError(f"a Gauss-Newton matrix needs a network's outputs: {self.title} has none")
+        tangent = self.tangent(theta, batch)
+        return lambda vector: tangent.pull(tangent.bend(tangent.push(vector)))
 
     def rest_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
         """Products with the Hessian less the Gauss-Newton matrix at a fixed point: as `products`.

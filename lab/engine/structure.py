@@ -163,7 +163,7 @@ class Structure:
         Raises:
             ValueError: a problem that is no network.
         """
-        raise ValueError(f"a network's outputs are needed: {type(self).__name__} has none")
+        raise ValueError(f"this matrix needs a network's outputs: {type(self).__name__} has none")
 
     def kernel_targets(self, like: torch.Tensor) -> torch.Tensor:
         """What the outputs of the tangent kernel are to become, up to a constant of each sample.

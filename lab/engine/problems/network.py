@@ -10,7 +10,7 @@ import torch
 from lab.engine.layout import Layout
 from lab.engine.loss import Loss
 from lab.engine.noise import Noise
-from lab.engine.problem import Batch, Batches, Problem, Products
+from lab.engine.problem import Batch, Batches, Problem
 from lab.engine.problems.batches import EpochBatches
 from lab.engine.problems.datasets import Dataset
 from lab.engine.problems.tangent import tangent_of
@@ -181,11 +181,6 @@ class Network(Problem):
             gradients.append(self._model_gradient(rows, streams, what, at))
             done += len(rows)
         return torch.cat(gradients)
-
-    def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
-        """See `Problem.gauss_newton_products`: Jᵀ(S(Jv)), each factor by differentiation."""
-        tangent = self.tangent(theta, batch)
-        return lambda vector: tangent.pull(tangent.bend(tangent.push(vector)))
 
     def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
         """See `Structure.tangent`; one graph of the outputs, kept with what is returned."""

@@ -171,11 +171,6 @@ class Poisson(Problem):
         """See `Structure.functions`: the trial function at the nodes."""
         return self.trial(theta, self._nodes(theta, batch))[:, :1].mT
 
-    def gauss_newton_products(self, theta: torch.Tensor, batch: Batch | None = None) -> Products:
-        """See `Problem.gauss_newton_products`, with `seen` as the outputs."""
-        tangent = self.tangent(theta, batch)
-        return lambda vector: tangent.pull(tangent.bend(tangent.push(vector)))
-
     def tangent(self, theta: torch.Tensor, batch: Batch | None = None) -> Tangent:
         """See `Structure.tangent`, with `seen` as the outputs."""
         theta, nodes, seen = self._graph(theta, batch)
