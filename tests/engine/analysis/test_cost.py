@@ -4,6 +4,7 @@ import pytest
 import torch
 from profiled import peak_bytes
 from torch import nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 import lab
 from lab import analysis
@@ -11,6 +12,7 @@ from lab.engine.analysis import cost
 from lab.engine.analysis.operators import OPERATORS
 from lab.engine.analysis.sampling import values_at
 from lab.engine.device import threads
+from lab.engine.problems.roperator import ROperator
 
 WITHIN = 0.25
 
@@ -139,6 +141,17 @@ def test_a_density(name, operator):
         lambda p, at: analysis.spectral_density(p, at, **options),
         name,
     )
+
+
+def test_a_rehearsal_goes_a_product_at_a_time_and_watches_nobody_else(monkeypatch):
+    problem, theta = warm("mlp")
+    made, product = [], ROperator.hessian
+    monkeypatch.setattr(ROperator, "hessian", lambda *args: made.append(1) or product(*args))
+    for _ in cost.density_cost.steps(problem, theta, 1, 12, deflate=3):
+        assert _get_current_dispatch_mode() is None
+        assert len(made) <= 1
+        made.clear()
+    assert not made
 
 
 def test_the_whole_hessians_of_few_parameters():
