@@ -12,7 +12,7 @@ from lab.engine.export.files import file_names
 from lab.engine.export.ground import Ground
 from lab.engine.export.inside import inside
 from lab.engine.export.landscape import landscape
-from lab.engine.export.layer_spectra import layer_spectra
+from lab.engine.export.layer_spectra import layer_densities, layer_spectra, with_densities
 from lab.engine.export.series import series, tracked
 from lab.engine.export.slices import slices
 from lab.engine.export.spectrum import kinds, spectrum
@@ -84,6 +84,10 @@ def drawings(
             yield Drawing("eigenvalues", measured.eigenvalues(recording, step, style, lanes))
     if "layer_spectra" in panels and "layer_spectra" in there:
         yield Drawing("layer_spectra", layer_spectra(recording, step, style, lanes))
+        for lane, key in file_names(lanes).items():
+            if with_densities(recording, lane):
+                figure = layer_densities(recording, lane, step, style)
+                yield Drawing(f"layer_densities-{key}", figure)
     if "stability" in panels and "stability" in there:
         yield Drawing("stability", stability(recording, step, style, lanes))
         for lane, key in file_names(lanes).items():

@@ -1,4 +1,4 @@
-"""The figure of the layer spectra: leading eigenvalues of every layer's block, and of the whole."""
+"""Figures of the layer spectra: eigenvalues and densities of every layer, and of the whole."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from lab.engine.recording import Recording, Result
 
 _SPREAD = 0.56  # of a place, taken by the lanes in it
 _APART = 0.6  # places between the last layer and the whole, beyond the usual one
+_LOWEST = 1e-6  # of the highest density: below it there is nothing to see
 _DEEPEST = 1e-8  # of the largest modulus: what lies below it does not stretch the axis
 
 
@@ -67,6 +68,43 @@ def layer_spectra(
     head(axes, theme, f"{TITLES[first.operator]}, by layer", told)
     legend(axes, theme)
     return figure
+
+
+def layer_densities(recording: Recording, lane: str, step: int, style: Style) -> Figure:
+    """The densities of the eigenvalues of every layer of a lane, and of the whole.
+
+    Args:
+        recording: what is drawn.
+        lane: which lane; it must have `layer_spectra` with densities, see `with_densities`.
+        step: the newest measurement with densities up to here is drawn.
+        style: how it is drawn.
+    """
+    theme = style.colours
+    result = at_step(with_densities(recording, lane), step)
+    figure = style.figure(WIDE)
+    axes = figure.add_subplot()
+    dress(axes, theme, r"eigenvalue $\lambda$", "density")
+    names = [*result.names.split(", "), "all"]
+    colours = [*(theme.lane(place) for place in range(len(names) - 1)), theme.text]
+    for name, colour, grid, density in zip(
+        names, colours, result.grid, result.density, strict=True
+    ):
+        axes.plot(grid, density, color=colour, lw=1.3, label=name)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    axes.yaxis.set_minor_locator(NullLocator())
+    most = float(np.nanmax(result.density))
+    axes.set_ylim(_LOWEST * most, 2 * most)
+    told = f"{lane}, step {result.step:,}"
+    head(axes, theme, f"{TITLES[result.operator]}, density by layer", told)
+    legend(axes, theme)
+    return figure
+
+
+def with_densities(recording: Recording, lane: str) -> list[Result]:
+    """The layer spectra of a lane whose densities were measured and are finite."""
+    results = [r for r in recording.probe("layer_spectra") if r.lane == lane]
+    return [r for r in results if "density" in r.arrays and np.isfinite(r.density).any()]
 
 
 def _matrix(result: Result) -> tuple[str, str]:

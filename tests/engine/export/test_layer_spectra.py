@@ -5,7 +5,7 @@ import pytest
 
 import lab
 from lab.engine.export.figures import drawings
-from lab.engine.export.layer_spectra import layer_spectra
+from lab.engine.export.layer_spectra import layer_densities, layer_spectra
 from lab.engine.export.style import Style
 
 
@@ -42,4 +42,14 @@ def test_one_lane_alone_and_the_name_of_the_file(recording):
     assert "b" in labels
     assert "a" not in labels
     names = [x.name for x in drawings(recording, ("layer_spectra",), 5, Style(), ["a"], None)]
-    assert names == ["layer_spectra"]
+    assert names == ["layer_spectra", "layer_densities-a"]
+
+
+def test_the_densities_of_a_lane(recording):
+    (axes,) = layer_densities(recording, "b", 6, Style(theme="dark")).axes
+    found = next(r for r in recording.probe("layer_spectra") if (r.step, r.lane) == (5, "b"))
+    assert [line.get_label() for line in axes.lines] == ["0", "2", "4", "all"]
+    for row, line in enumerate(axes.lines):
+        np.testing.assert_array_equal(line.get_xdata(), found.grid[row])
+        np.testing.assert_array_equal(line.get_ydata(), found.density[row])
+    assert axes.get_yscale() == "log"
