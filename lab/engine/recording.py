@@ -1,6 +1,6 @@
 """A Recording: the append-only record of everything measured, and all that a view ever sees.
 
-The engine's thread appends; any thread reads. `recorder.py` moves full chunks of rows to the `.lab`
+The engine's thread appends; any thread reads. `spill.py` moves full chunks of rows to the `.lab`
 file when memory gets short; nothing is ever overwritten.
 """
 
