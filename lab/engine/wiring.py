@@ -41,14 +41,17 @@ class Ties:
 
     def tie(self, one: torch.Tensor, two: torch.Tensor) -> None:
         """Make units one, pair by pair; both of one shape, without NOTHING."""
-        pairs = torch.stack([one.reshape(-1), two.reshape(-1)], dim=1).long()
-        for pair in pairs[pairs[:, 0] != pairs[:, 1]].unique(dim=0).tolist():
-            low, high = sorted(self._root(number) for number in pair)
+        count = len(self)
+        codes = (one.long() * count + two.long())[one != two].unique()
+        for pair in codes.tolist():
+            low, high = sorted(self._root(number) for number in divmod(pair, count))
             self._parents[high] = low
 
     def roots(self, units: torch.Tensor) -> torch.Tensor:
         """The lowest number of each unit (...), in the type that is given."""
-        table = torch.tensor([self._root(number) for number in range(len(self))])
+        table = torch.tensor(self._parents)
+        while (table[table] != table).any():
+            table = table[table]
         return table[units.long()].to(units.dtype)
 
     def _root(self, number: int) -> int:
