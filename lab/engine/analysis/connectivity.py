@@ -112,7 +112,10 @@ def along(
     loss = torch.empty_like(t)
     metrics: dict[str, torch.Tensor] = {}
     length, before = 0.0, bends[:1]
-    block = max(1, points_in_block(problem, bends) // 4)  # value and metrics, without short cuts
+    passes = 1 if mend is None else 1 + mend.passes
+    block = max(
+        1, points_in_block(problem, bends) // (4 * passes)
+    )  # value and metrics: no short cut
 
     def work(part: slice) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
         theta = shares[part] @ bends

@@ -40,6 +40,11 @@ class Repair:
             raise ValueError("a layer that is used more than once cannot be repaired")
         self._ends = self._moments(torch.stack([a, b]))
 
+    @property
+    def passes(self) -> int:
+        """How often the network is evaluated to correct a point: once for each such layer."""
+        return sum(not layer.normalised for layer in self._layers)
+
     def __call__(self, theta: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Corrected points (n, dim) of points (n, dim) at t (n,); at the ends they are as given."""
         share, inner = t[:, None].to(theta), ((t > 0) & (t < 1))[:, None].to(theta.device)
