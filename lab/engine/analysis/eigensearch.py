@@ -63,6 +63,7 @@ def search(
     seed: int,
     name: str,
     start: torch.Tensor | None = None,
+    spare: int = 0,
 ) -> Steps[Eigenvalues]:
     """Lanczos until the first k Ritz values have settled.
 
@@ -84,6 +85,7 @@ def search(
         seed: of the random vectors.
         name: of the operator.
         start: (r, size), vectors to begin at; None for a random one.
+        spare: so many more pairs are handed back as they stand then, settled or not.
     """
     size, limit, k = found.size, min(limit, found.size), wanted.k
     part = _LEAST * _RANDOM_PART / size**0.5
@@ -111,7 +113,7 @@ def search(
         ritz.done.append(growing)
         safe = safe or exhausted
         enough = enough or (used >= k and (wanted.first(ritz.values) < known).all())
-    return ritz.result(used, name, safe)
+    return ritz.result(used, name, safe, spare)
 
 
 def _first_vector(
@@ -148,9 +150,9 @@ class _Spaces:
         values = self.values[-growing.diagonal.shape[1] :]
         return self._wanted.nothing_hides(values, growing.off_diagonal[0].numpy(), part)
 
-    def result(self, products: int, name: str, guarded: bool) -> Eigenvalues:
-        """The first k, with their vectors, once the last space is done."""
-        first = self._wanted.first(self.values)
+    def result(self, products: int, name: str, guarded: bool, spare: int) -> Eigenvalues:
+        """The first k and some more, with their vectors, once the last space is done."""
+        first = self._wanted.first(self.values, spare)
         blocks, widths = self.done[0].blocks, [shapes.shape[1] for shapes in self._shapes]
         vectors = blocks[0].new_zeros(len(first), blocks[0].shape[2])
         lows = np.cumsum([0, *widths])
@@ -167,7 +169,7 @@ class _Spaces:
             residuals=torch.as_tensor(residuals).to(vectors),
             vectors=vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True),
             products=products,
-            converged=bool(guarded and len(first) == self._wanted.k and settled.all()),
+            converged=bool(guarded and len(settled) == self._wanted.k and settled.all()),
             operator=name,
         )
 

@@ -39,9 +39,9 @@ class Criterion:
         self._eps = torch.finfo(dtype).eps
         self._floor = self._eps ** (2 / 3) if which == "modulus" else _SMALL
 
-    def first(self, values: np.ndarray) -> np.ndarray:
-        """The places of the k first Ritz values, in order."""
-        return np.argsort(-self._key(values), kind="stable")[: self.k]
+    def first(self, values: np.ndarray, spare: int = 0) -> np.ndarray:
+        """The places of the k first Ritz values, in order, and of some more."""
+        return np.argsort(-self._key(values), kind="stable")[: self.k + spare]
 
     def settled(self, values: np.ndarray, residuals: np.ndarray) -> np.ndarray:
         """Which of the first k are settled.

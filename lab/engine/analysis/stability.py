@@ -10,7 +10,7 @@ arXiv 2207.14484). P and the limit are what the rule says of itself: `Rule.respo
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -110,9 +110,9 @@ def stability(
     if first is not None and not guarded:
         found = yield from followed(matrix, first.sum(0), tol, second, glance=glance)
     if found is None:
-        count = 1 if second is None else min(2, problem.dim)
-        near = first if first is None or second is None else torch.cat([first, unit(second)[None]])
-        found = yield from leading(matrix, point, count, tol=tol, start=near, limit=most, seed=seed)
+        found = yield from leading(
+            matrix, point, tol=tol, start=first, limit=most, seed=seed, beside=second
+        )
     value = float(found.values[0])
     return Stability(
         value=value,
@@ -219,23 +219,36 @@ def unit(vector: torch.Tensor) -> torch.Tensor:
 def leading(
     matrix: Operator,
     like: torch.Tensor,
-    count: int = 1,
     *,
     tol: float,
     start: torch.Tensor | None,
     limit: int,
     seed: int,
+    beside: torch.Tensor | None = None,
 ) -> Steps[Eigenvalues]:
-    """The largest eigenvalues of an operator, from vectors found nearby if there are any.
+    """The largest eigenvalue of an operator, from vectors found nearby if there are any.
 
     Args:
         matrix: the operator.
         like: a tensor of the device and precision in question.
-        count: how many.
         tol: see `stability`.
         start: (r, size), None for none.
         limit: products at most.
         seed: of random vectors.
+        beside: (size,), for a second vector to hand back too; None for none. It is the one that
+            the search has found by then, or what is left of those that were known if its value is
+            larger: a search that begins at both cannot tell equal eigenvalues apart.
     """
-    wanted = Criterion(count, "largest", tol, like.dtype)
-    return (yield from search(matrix, like, wanted, limit, seed, "hessian", start))
+    wanted = Criterion(1, "largest", tol, like.dtype)
+    if beside is None or start is None:
+        spare = int(beside is not None)
+        return (yield from search(matrix, like, wanted, limit, seed, "hessian", start, spare))
+    known = torch.stack([unit(start.sum(0)), unit(beside)])
+    found = yield from search(matrix, like, wanted, limit, seed, "hessian", known, 1)
+    left = known - (known @ found.vectors[:1].T) * found.vectors[0]
+    left = unit(left[torch.linalg.vector_norm(left, dim=1).argmax()])
+    value = left @ matrix.product(left[None])[0]
+    known_best = len(found.values) < 2 or bool(value > found.values[1])
+    second = left if known_best else found.vectors[1]
+    vectors = torch.stack([found.vectors[0], second])
+    return replace(found, vectors=vectors, products=found.products + 1)
