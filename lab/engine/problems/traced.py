@@ -130,12 +130,11 @@ class _Reader(fx.Interpreter):
     @property
     def states(self) -> list[tuple[fx.Node, int]]:
         """See the class."""
-        fed = self._fed.items()
-        return [(n, axis) for n, axis in fed if self._tensors.can_move(self._units[n])]
+        return [(n, axis) for n, axis in self._fed.items() if self._tensors.can_move(self._of(n))]
 
     def along(self, node: fx.Node, axis: int) -> torch.Tensor:
         """The units (length,) along an axis of a node's value."""
-        return self._tensors.along(self._units[node], axis)
+        return self._tensors.along(self._of(node), axis)
 
     def axes(self) -> Iterator[UnitAxis]:
         """The units along the axes of all parameters that have some."""
@@ -154,7 +153,7 @@ class _Reader(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         """The value of a node; its units are found."""
         if n.op == "output":
-            self._end([units for m in n.all_input_nodes for units in _flat(self._units[m])])
+            self._end([units for m in n.all_input_nodes for units in _flat(self._of(m))])
             return None
         value = super().run_node(n)
         try:
@@ -215,11 +214,15 @@ class _Reader(fx.Interpreter):
         parts: list[torch.Tensor] = []
 
         def note(m: fx.Node) -> fx.Node:
-            parts.extend(_flat(self._elementwise(self._units[m])))
+            parts.extend(_flat(self._of(m)))
             return m
 
         fx.node.map_arg((n.args, n.kwargs), note)
         return parts
+
+    def _of(self, n: fx.Node) -> Any:
+        """The units of a node; where it is a parameter, of its elements."""
+        return self._elementwise(self._units[n])
 
     def _elementwise(self, units: Any) -> Any:
         """Units of the elements of a parameter; all others as they are."""
@@ -231,7 +234,7 @@ class _Reader(fx.Interpreter):
 
     def _rearranged(self, n: fx.Node, name: str) -> Any:
         """What the operation does to its first argument, done to the units."""
-        first = fx.node.map_arg(n.args[0], lambda m: self._elementwise(self._units[m]))
+        first = fx.node.map_arg(n.args[0], self._of)
         rest, options = fx.node.map_arg((n.args[1:], dict(n.kwargs)), lambda m: self.env[m])
         if name == "pad":
             rest, options = rest[:2], {**options, "value": float(NOTHING)}
@@ -244,9 +247,9 @@ class _Reader(fx.Interpreter):
         given = operations.arguments_of(n)
         dims = _axes(given.get("dim"), units.ndim)
         self._tensors.reduced(units, dims, keepdim=False)
-        for axis in dims:
-            if self._tensors.varies(units, axis):
-                self._fed.setdefault(given["input"], axis)
+        mixed = [axis for axis in dims if self._tensors.varies(units, axis)]
+        if len(mixed) == 1:
+            self._fed.setdefault(given["input"], mixed[0])
         return self._tensors.reduced(units, dims, given.get("keepdim", False))
 
     def _normalised(self, n: fx.Node, name: str, found: list[torch.Tensor]) -> torch.Tensor:
@@ -289,7 +292,7 @@ class _Reader(fx.Interpreter):
         given = operations.arguments_of(n)
         enters, leaves, axis = operations.AFFINE[name]
         weight, bias = (self._units.get(given.get(key)) for key in ("weight", "bias"))
-        units, groups = self._elementwise(self._units[given["input"]]), given.get("groups", 1)
+        units, groups = self._of(given["input"]), given.get("groups", 1)
         if not isinstance(weight, _Parameter):
             if self._tensors.can_move(weight):
                 raise ValueError("its weight is computed")

@@ -74,16 +74,14 @@ class UnitTensors:
             one, two = self._over(total, other), self._over(other, total)
             both = (one != NOTHING) & (two != NOTHING)
             self.ties.tie(one[both], two[both])
-            lost = (one == NOTHING) & (two == NOTHING)
-            before = (total != NOTHING) & (other != NOTHING)
             total = torch.where(one == NOTHING, two, one)
-            total = torch.where(lost & before, float(FIXED), total)
         return total
 
     def _over(self, units: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """Units broadcast to the shape that both make.
 
-        What is the same for distinct units of the other tensor belongs to none of them.
+        What is the same for distinct units of the other tensor belongs to none of them; units of
+        its own then stay where they are.
         """
         shape = torch.broadcast_shapes(units.shape, other.shape)
         own = (1,) * (len(shape) - units.ndim) + units.shape

@@ -141,7 +141,7 @@ def test_what_is_tied_to_inputs_or_constants_stays():
 
 
 def test_hand_written_layers_and_channels_last():
-    class Written(nn.Module):
+    class ByHand(nn.Module):
         def __init__(self):
             super().__init__()
             self.weight, self.bias = nn.Parameter(torch.randn(6, 5)), nn.Parameter(torch.randn(5))
@@ -155,7 +155,7 @@ def test_hand_written_layers_and_channels_last():
             x = torch.cat([functional.softplus(x), x[:, :3].exp()], dim=-1)
             return self.last(x)
 
-    problem = of(Written())
+    problem = of(ByHand())
     assert [size for _, size in groups_of(problem)] == [3, 2]
     assert {"weight", "bias", "place", "last.weight"} == groups_of(problem)[0][0]
     assert largest_change(problem) < 1e-12
@@ -190,6 +190,17 @@ class Sorted(nn.Module):
         return self.last(self.first(x).cumsum(dim=1))
 
 
+class Written(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = self.first(x)
+        x[:, 0] = 1.0
+        return self.last(x)
+
+
 class Grouped(nn.Module):
     def __init__(self):
         super().__init__()
@@ -207,6 +218,7 @@ class Grouped(nn.Module):
         (lambda: nn.Sequential(nn.Linear(6, 3), Branching2()), "cannot trace '1' .Branching2"),
         (Attention, "'matmul' of this module: its weight is computed"),
         (Sorted, "'cumsum' of this module: what it does to single units is not known"),
+        (Written, "cannot trace the module: 'Proxy' object does not support item assignment"),
         (Grouped, "'group_norm' of this module: units meet some others"),
     ],
 )
