@@ -219,6 +219,23 @@ def test_surface_asked_for_is_shared_and_not_recorded(engine):
     assert engine.frame().recording.results == []
 
 
+def test_what_was_asked_for_is_told_until_it_is_done_or_cancelled(engine):
+    key = ("probe", "roughness")
+    for done in (True, False):
+        options = {"name": "roughness", "step": 0, "lane": "adam"}
+        engine.serve([Command("ask", ("probe", key, options))])
+        frame = engine.frame()
+        assert frame.job == frame.asked[key]
+        assert frame.job.name == "roughness"
+        assert frame.job.count == 1
+        if done:
+            serve(engine)
+        else:
+            engine.serve([Command("cancel", (key,))])
+        assert not engine.frame().asked
+    assert len(engine.frame().recording.results) == 1
+
+
 def test_measurement_that_fails_is_told_and_the_rest_goes_on(engine):
     options = {"out": "/proc/none", "formats": ["toml"]}
     news = serve(engine, ("ask", "export", ("export",), options), ("play",))

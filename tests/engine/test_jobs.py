@@ -53,6 +53,14 @@ def test_jobs_are_worked_off_in_order(jobs, log):
     assert (len(jobs), jobs.planned, jobs.current) == (0, 0, None)
 
 
+def test_what_was_asked_for_is_told_apart(jobs, log):
+    jobs.plan(job(log, "planned"))
+    jobs.ask(job(log, "by hand", key=("x",)))
+    assert [one.name for one in jobs.asked] == ["by hand"]
+    jobs.cancel(("x",))
+    assert jobs.asked == []
+
+
 def test_a_slice_at_a_time(jobs, log):
     one = job(log, "a")
     jobs.plan(one)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
+from lab.engine.duration import duration
 from lab.engine.messages import Trouble
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
@@ -247,7 +248,7 @@ class BasinMaps(QObject):
         self._stop.setEnabled(bool(self._asked))
         for side, action in self._sizes.items():
             made = side * side * steps
-            time_text = f", about {short(pace * made, 2)} s" if pace else ""
+            time_text = f", about {duration(pace * made)}" if pace else ""
             action.setText(
                 f"Map {side} × {side} starts of {steps:,} steps: {made / 1e6:,.1f} M{time_text}"
             )

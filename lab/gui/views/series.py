@@ -4,6 +4,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from lab.engine.duration import duration
 from lab.gui.bridge import Bridge
 from lab.gui.state import ViewState
 from lab.gui.views.asking import STALE
@@ -16,7 +17,6 @@ from lab.gui.views.series_menu import SeriesMenu
 from lab.gui.views.track import Track, with_band
 from lab.gui.views.tracked import Quantity, Tracked, probes, series_of
 from lab.gui.views.tracks import Pace
-from lab.gui.views.words import short
 from lab.palette import Theme
 
 TOGETHER = "all lanes"  # who is measured where a probe looks at all lanes at once
@@ -163,14 +163,7 @@ class AlongRun(Probing):
             words.append(f"{self._title(found.lane)}, step {found.step}: {with_band(track, at)}")
             if series_of(self._choice.lead).parts:
                 words.append("thin: its layers")
-        return [*words, _time(found.seconds)]
+        return [*words, duration(found.seconds) if found.seconds else ""]
 
     def _title(self, lane: str) -> str:
         return self.recording.records[lane].spec.title if lane else TOGETHER
-
-
-def _time(seconds: float) -> str:
-    """What a measurement took; empty where it is not known."""
-    if not seconds:
-        return ""
-    return f"{short(1000 * seconds, 2)} ms" if seconds < 1 else f"{short(seconds, 2)} s"
