@@ -1,7 +1,7 @@
 """Where the panels are: three columns, the landscape in the middle as large as possible."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from PySide6.QtCore import QSize, Qt
@@ -97,6 +97,30 @@ def add_new(window: QMainWindow, docks: Mapping[str, QDockWidget]) -> None:
                 hosts[0].raise_()
             else:
                 window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks[name])
+
+
+def bring_forward(
+    window: QMainWindow,
+    docks: Mapping[str, QDockWidget],
+    full: Collection[str],
+    empty: Collection[str],
+) -> None:
+    """Where the panel in front will be empty, show one behind it that will not.
+
+    Args:
+        window: of the panels.
+        docks: all panels by name.
+        full: names of those whose probe is planned.
+        empty: names of those whose probe is not.
+    """
+    names = {dock: name for name, dock in docks.items()}
+    for name in empty:
+        if docks[name].visibleRegion().isEmpty():
+            continue
+        for other in window.tabifiedDockWidgets(docks[name]):
+            if names.get(other) in full:
+                other.raise_()
+                break
 
 
 def add_margins(window: QMainWindow) -> None:

@@ -211,6 +211,10 @@ class Window(QMainWindow):
         self.state.follow = True
         self.state.hidden = frozenset()
         self.state.marked = None
+        planned = {plan.name for plan in recording.experiment.probes}
+        probing = [(name, view.probe in planned) for name, view in self.views.items() if view.probe]
+        full, empty = ([name for name, is_on in probing if is_on is way] for way in (True, False))
+        layout.bring_forward(self, self.docks, full, empty)
 
     @Slot(object)
     def _experiment_changed(self, experiment: Any) -> None:

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from PySide6.QtWidgets import QApplication, QTabBar
 
+from lab.assets import asset
 from lab.gui import layout
 from lab.gui.views import VIEWS
 
@@ -119,3 +120,27 @@ def test_a_notice_stays_in_front_of_a_panel_that_is_raised(window):
     at = notice.mapTo(window, notice.rect().center())
     found = window.childAt(at)
     assert found is notice or notice.isAncestorOf(found)
+
+
+def test_a_panel_whose_probe_is_planned_comes_before_one_that_would_be_empty(user):
+    docks, views = user.window.docks, user.window.views
+    front, ready = docks["spectrum"], docks["stability"]
+    for full, empty, seen in (
+        (["stability"], ["spectrum", "layer_spectra"], "stability"),
+        (["stability", "spectrum"], ["layer_spectra"], "spectrum"),
+        ([], ["spectrum", "layer_spectra", "stability"], "spectrum"),
+    ):
+        front.raise_()
+        user.look(4)
+        layout.bring_forward(user.window, docks, full, empty)
+        user.look(4)
+        assert views[seen].is_seen()
+    assert ready in user.window.tabifiedDockWidgets(front)
+
+
+def test_an_experiment_opens_with_what_it_measures_in_front(user):
+    user.window.files.open_asset(asset("experiments/known-edge-of-stability.toml"))
+    user.until(lambda: "η = 0.9" in user.recording.lanes)
+    user.look(4)
+    assert user.window.views["stability"].is_seen()
+    assert not user.window.views["spectrum"].is_seen()

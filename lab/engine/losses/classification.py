@@ -49,7 +49,8 @@ class CrossEntropy(SampleLoss):
         self, outputs: torch.Tensor, targets: torch.Tensor
     ) -> Callable[[torch.Tensor], torch.Tensor]:
         """For each sample (diag p - p pᵀ) / N, whatever its class."""
-        p = outputs.detach().softmax(-1)
+        # Classes before samples, as above.
+        p = outputs.detach().mT.contiguous().softmax(-2).mT.contiguous()
         share = p / p.shape[-2]
 
         def bend(weight: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,7 @@ from lab.engine.probes.base import Measurement, Probe, Series, Sight
 from lab.engine.problem import Problem
 
 _GUARD = 24  # every so many measurements the search makes sure that it follows the right vector
-_GLANCE = 2  # every so many it looks at the vector beside it, moved or not
+_GLANCE = 4  # every so many it looks at the vector beside it, moved or not
 _FEWEST = 3  # samples whose spread can be known
 
 
@@ -40,7 +40,7 @@ class StabilityProbe(Probe):
     """The largest eigenvalue of the Hessian, and how much the next step can stand.
 
     Each search follows the eigenvector that the last one found, so it takes one product or few.
-    Every other one, and each where the vector has moved, looks at the one beside it too, and every
+    Every fourth, and each where the vector has moved, looks at the one beside it too, and every
     24th for others that may have overtaken both.
     Looked at is the first run of the lane that goes on. What momentum, weight decay and the
     preconditioner make of 2/η is what the rule says of itself; where there is no limit it says why.

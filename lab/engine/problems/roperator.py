@@ -112,6 +112,8 @@ class ROperator:
             states.append(
                 _State(layer, inputs, slope, delta, None if bend is None else bend * gradient)
             )
+            if len(states) == len(passed):
+                break
             back = _times(delta, self._parts[layer.weight])
             skipped = with_units(gradient, inputs.shape[2], dim=2) if layer.skip else None
             gradient = back if skipped is None else back + skipped

@@ -18,6 +18,7 @@ class View(QWidget):
     """
 
     name = ""  # of the panel, in layouts and exports
+    probe = ""  # whose results it draws, its name in the catalogue; empty if it is none's alone
     title = ""
     every = 1  # while the run plays it is looked at every so many frames; slow ones less often
     export_name = ""  # what an export of this panel alone is called; empty if it cannot be

@@ -35,6 +35,7 @@ class InsideStep(View):
     """The parts of the selected run's next step, as bars that add up to it."""
 
     name = "inside"
+    probe = "inside_step"
     title = "Inside the step"
     export_name = "inside"
     every = 8

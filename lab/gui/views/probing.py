@@ -28,7 +28,6 @@ class Probing(View):
     A subclass gives `probe`, and in `wish` what to ask the engine for where the cursor stands.
     """
 
-    probe = ""  # its name in the catalogue
     empty = ""  # what will appear here, and how to get it
 
     def __init__(

@@ -52,6 +52,7 @@ class Topology(View):
     """The shape of the surface that the landscape shows."""
 
     name = "topology"
+    probe = "topology"
     title = "Topology"
     export_name = "topology"
     every = 16
