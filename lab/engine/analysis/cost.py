@@ -206,12 +206,14 @@ def density_cost(
     cost = Cost(probes * steps, "products", seconds, rows + max(seen.peak, seen.held + smooth))
     if not deflate:
         return cost
+    known, room, left = seen, min(steps, ROOM), 0
     if group > 1 or size <= max(DENSE_DIM, 3 * deflate):  # the search goes another way
-        top = yield from eigenvalues_cost.steps(problem, point, deflate, **options)
-    else:
-        top = _search_cost(seen, deflate, size, operator, number, min(steps, ROOM))
+        search = top_eigenvalues.steps(problem, point, deflate, **options)
+        known, room = (yield from _rehearsed(problem, point, search)), min(size, ROOM)
+        left = known.left
+    top = _search_cost(known, deflate, size, operator, number, room)
     count, seconds = top.count + cost.count, top.seconds + cost.seconds
-    return Cost(count, "products", seconds, max(top.bytes, cost.bytes))
+    return Cost(count, "products", seconds, max(top.bytes, left + cost.bytes))
 
 
 class _Rehearsal(NamedTuple):
@@ -222,12 +224,14 @@ class _Rehearsal(NamedTuple):
         later: seconds of a later one.
         peak: bytes at the peak.
         held: bytes of what stays from slice to slice.
+        left: bytes of what the problem keeps for the next one.
     """
 
     first: float
     later: float
     peak: int
     held: int
+    left: int
 
 
 def _search_cost(
@@ -272,9 +276,10 @@ def _rehearsed(problem: Problem, point: torch.Tensor, steps: Steps) -> Steps[_Re
         yield Progress(0.5)
     held = memory.live
     steps.close()
+    left = memory.live
     first, later = watched[0], statistics.fmean(alone or watched)
     slower = max(1.0, watched[-1] / later)  # by being watched
-    return _Rehearsal(first / slower, later, memory.peak, held)
+    return _Rehearsal(first / slower, later, memory.peak, held, left)
 
 
 def _peak(work: Callable[[int], Any], count: int) -> int:
