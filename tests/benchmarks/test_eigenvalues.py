@@ -21,6 +21,8 @@ with warnings.catch_warnings():  # its own, of what it builds on
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the peers' own
 COUNT = 10
+ERROR = 1e-5  # of an eigenvalue, relative: what is asked of the lab
+TOLERANCE = 3e-3  # of residuals; its square is what it promises of errors
 
 
 def at_minimum(module, inputs, targets, steps):
@@ -78,7 +80,8 @@ def test_top_eigenvalues(claims, request, name):
     found = {}
 
     def ours():
-        found["lab"] = lab.analysis.top_eigenvalues(problem, theta, k=COUNT).values.numpy()
+        top = lab.analysis.top_eigenvalues(problem, theta, k=COUNT, tol=TOLERANCE)
+        found["lab"] = top.values.numpy()
 
     def pyhessian():
         torch.manual_seed(0)  # how long it takes depends on where it starts
@@ -115,7 +118,7 @@ def test_top_eigenvalues(claims, request, name):
         exact = lab.analysis.top_eigenvalues(problem, theta.double(), k=COUNT, tol=1e-5)
         wanted = exact.values.numpy()
     errors = {key: off(values, wanted) for key, values in found.items()}
-    claims.at_most(f"digits {name.upper()}, largest error of 10 eigenvalues", errors["lab"], 1e-5)
+    claims.at_most(f"digits {name.upper()}, largest error of 10 eigenvalues", errors["lab"], ERROR)
     for peer, seconds_of_peer in zip(works, theirs, strict=True):
         what = f"the same, time / {peer} (whose error is {errors[peer]:.0e})"
         claims.at_most(what, mine / seconds_of_peer, TARGETS[name][peer])

@@ -14,6 +14,7 @@ from lab.engine.lanczos import ROOM, Tridiagonal, lanczos
 
 _RANDOM_PART = 0.2  # of the first vector, beside given ones
 _LEAST = 0.0125  # parts of a standard deviation that a normal number exceeds 99 times of 100
+_AT_ONCE = 3  # pairs that settle with one product: more are rare
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def search(
     size, limit, k = found.size, min(limit, found.size), wanted.k
     part = _LEAST * _RANDOM_PART / size**0.5
     ritz, used, enough, safe = _Spaces(wanted), 0, False, start is None
+    count, due = 0, k  # how many have settled, and the product from which on all may have
     while not enough:
         first = _first_vector(found, like, seed, len(ritz.done), start)
         against = torch.cat([space.basis[0] for space in ritz.done]) if ritz.done else None
@@ -98,16 +100,19 @@ def search(
             used += 1
             _check_room(used, limit, like, size)
             exhausted = not growing.off_diagonal[0, -1] > 0
-            if used < k and not exhausted:  # too few to be among them
-                yield Progress(used / limit / (k + 1))
+            share = min(1.0, used / (2 * k + 20))  # of the products that it takes as a rule
+            if used < min(due, limit) and not exhausted:
+                yield Progress((count + share) / (k + 1))
                 continue
             ritz.look(growing)
             settled = wanted.settled(ritz.values, ritz.residuals)
+            count = int(settled.sum())
+            due = used + 1 + (k - count) // _AT_ONCE
             enough = used == limit or not np.isfinite(ritz.values).all()
             if len(settled) == k and settled.all() and not exhausted:
                 safe = safe or ritz.nothing_hides(growing, part)
                 enough = enough or safe
-            yield Progress(min(1.0, (int(settled.sum()) + used / limit) / (k + 1)))
+            yield Progress((count + share) / (k + 1))
             if enough or exhausted:
                 break
         ritz.done.append(growing)
