@@ -47,7 +47,7 @@ def _off_plane(ground: Any, point: np.ndarray, rows: list[np.ndarray]) -> str:
     own = short(ground.off(point))
     if ground.exact or ground.plane is None or not rows:
         return own
-    every = np.concatenate([ground.plane.off_plane(np.ascontiguousarray(row)) for row in rows])
+    every = ground.plane.off_plane(np.concatenate(rows))
     every = every[np.isfinite(every)]
     if len(every) < 2:
         return own
