@@ -33,6 +33,13 @@ DIGITS = lab.Experiment(
     steps=1_000_000,
     device="cpu",
 )
+LIVE = lab.Experiment(
+    {"name": "digits_mlp", "batch_size": 0},
+    [lab.Lane("sgd", lr=0.5), lab.Lane("momentum", lr=0.1)],
+    steps=1_000_000,
+    device="cpu",
+    probes=[lab.ProbePlan("stability", every=10)],
+)
 MEASURED = tuple(
     lab.ProbePlan(name, every=100) for name in ("hessian_spectrum", "roughness", "connectivity")
 )
@@ -47,14 +54,20 @@ def watch(folder: Path, experiment: lab.Experiment, seconds: float, pauses: int)
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run(program, check=True, stdout=subprocess.PIPE, env=environment)
     found = json.loads(done.stdout)
-    assert set(found["visible"]) == PANELS
+    measured = {plan.name for plan in experiment.probes}
+    front = {"spectrum": "stability"} if measured == {"stability"} else {}
+    assert set(found["visible"]) == {front.get(name, name) for name in PANELS}
     assert found["size"] == [1600, 980]
     return found
 
 
 @pytest.mark.parametrize(
     ("what", "experiment"),
-    [("64 runs on a surface", SURFACE), ("digits CNN, 8 lanes", DIGITS)],
+    [
+        ("64 runs on a surface", SURFACE),
+        ("digits CNN, 8 lanes", DIGITS),
+        ("digits MLP, λmax every 10 steps", LIVE),
+    ],
 )
 def test_frames_come_evenly(claims, tmp_path, what, experiment):
     rounds = [watch(tmp_path, experiment, 6.0, 0) for _ in range(ROUNDS)]

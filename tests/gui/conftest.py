@@ -20,7 +20,7 @@ NONE = Qt.KeyboardModifier.NoModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 60_000  # milliseconds, on a machine that is busy with other things too
 
 
 class User:
