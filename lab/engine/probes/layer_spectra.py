@@ -14,6 +14,7 @@ from lab.engine.analysis.operators import operator as matrix_of
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
+from lab.engine.probes.knobs import Matrix
 from lab.engine.problem import Problem
 
 
@@ -45,13 +46,7 @@ class LayerSpectraProbe(Probe):
         int, Knob(0, 64, doc="random vectors for traces and densities, 0 for none of these")
     ] = 0
     steps: Annotated[int, Knob(2, 200, doc="Lanczos steps of each random vector")] = 20
-    operator: Annotated[
-        Literal["hessian", "ggn", "rest", "fisher", "ntk"],
-        Knob(
-            doc="which matrix: Hessian, Gauss–Newton, Hessian less Gauss–Newton, empirical Fisher, "
-            "tangent kernel"
-        ),
-    ] = "hessian"
+    operator: Matrix = "hessian"
     by: Annotated[
         Literal["layer", "tensor"], Knob(doc="layers with their biases, or each tensor alone")
     ] = "layer"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from lab.engine.analysis.quadrature import Rules, student
 from lab.engine.catalogue import register
 from lab.engine.knobs import Knob, check_name
 from lab.engine.probes.base import Measurement, Probe, Series, Sight
+from lab.engine.probes.knobs import Matrix
 from lab.engine.problem import Problem
 
 GRID_POINTS = 500
@@ -58,13 +59,7 @@ class HessianSpectrum(Probe):
     k: Annotated[int, Knob(1, 100, doc="eigenvalues of largest modulus, for many parameters")] = 12
     probes: Annotated[int, Knob(0, 64, doc="random vectors of the density, 0 for no density")] = 4
     steps: Annotated[int, Knob(2, 200, doc="Lanczos steps of each random vector")] = 20
-    operator: Annotated[
-        Literal["hessian", "ggn", "rest", "fisher", "ntk"],
-        Knob(
-            doc="which matrix: Hessian, Gauss–Newton, Hessian less Gauss–Newton, empirical Fisher, "
-            "tangent kernel"
-        ),
-    ] = "hessian"
+    operator: Matrix = "hessian"
     layer: Annotated[str, Knob(doc="a tensor's name, for its block alone; empty for all")] = ""
     batch: Annotated[
         int, Knob(0, 1_000_000, doc="size of mini-batches measured beside all data, 0 for none")
